@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Small file system services that know nothing of keys: locks, whole files. */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* mkdir -p with ${mode} for what is made. */
+int fs_make_dirs(const char *path, unsigned mode, struct error *err);
+/* An flock(2) that dies with its process. *fd is the lock (close to release);
+ * returns 1 with *fd = -1 where another process holds it, -1 on failure. */
+int fs_lock(const char *path, int *fd, struct error *err);
+/* The whole of a small file, NUL-terminated, malloc'ed; more than ${max}
+ * bytes is an error of ${kind}. */
+int fs_read_file(const char *path, size_t max, enum error_kind kind,
+    char **text, size_t *len, struct error *err);
+/* The canonical absolute path, malloc'ed; NULL and *err on failure. */
+char *fs_real_path(const char *path, enum error_kind kind, struct error *err);
+
+#endif
