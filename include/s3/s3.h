@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One bucket: asynchronous requests over one libcurl multi handle, signed,
+ * retried and answered. Nothing here knows of syncing. All calls and all
+ * callbacks belong to one thread; only s3_wake may come from others.
+ *
+ * Keys are object keys as the bucket has them (the caller adds its prefix):
+ * bytes, not NUL-terminated, percent-encoded here, once.
+ */
+#ifndef S3_S3_H
+#define S3_S3_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/signature.h"
+#include "s3/credentials.h"
+
+struct s3;
+
+enum s3_addressing { S3_ADDRESSING_AUTO, S3_ADDRESSING_PATH,
+	S3_ADDRESSING_VIRTUAL };
+/* Is the payload's SHA-256 part of the signature? AUTO: over http yes; over
+ * https TLS protects the bytes, so no (the rule of the AWS tools). */
+enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS };
+
+struct s3_options {
+	const struct s3_credentials *credentials; /* copied */
+	const char *endpoint_url; /* NULL: AWS, by region */
+	const char *region;       /* NULL: us-east-1 */
+	const char *bucket;
+	enum s3_addressing addressing;
+	enum s3_signing signing;
+	const char *ca_bundle;    /* NULL: the system's */
+	size_t in_flight;         /* requests at once; more wait in order */
+	int attempts;             /* per request, the first included */
+	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
+};
+
+int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err);
+/* Ends what is in flight with S3_ABORTED, then frees. NULL: nothing. */
+void s3_free(struct s3 *s3);
+
+/* "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com": the
+ * bucket's home without bucket and key, for identity and messages. */
+const char *s3_endpoint(const struct s3 *s3);
+/* Must s3_put be given the payload's SHA-256? */
+bool s3_signs_payload(const struct s3 *s3);
+
+/* How a request ended. All but S3_DONE come with an error text. */
+enum s3_outcome {
+	S3_DONE,
+	S3_EXISTS,   /* PUT If-None-Match: the key is there (412), or another
+	              * writer is at it (409 after retries) */
+	S3_CHANGED,  /* If-Match: the object is another one now (412) */
+	S3_ABSENT,   /* NoSuchKey */
+	S3_ARCHIVED, /* InvalidObjectState: must be restored first */
+	S3_DENIED,   /* AccessDenied for this request */
+	S3_REFUSED,  /* no other request can succeed either: NoSuchBucket, wrong
+	              * or expired credentials, SignatureDoesNotMatch, … */
+	S3_FAILED,   /* no usable answer after all attempts, or any other error */
+	S3_ABORTED,  /* a callback said stop, or s3_abort_all */
+};
+
+struct s3_result {
+	enum s3_outcome outcome;
+	struct error error;      /* kind and text; names no key (the caller does) */
+	int http_status;         /* 0: no answer */
+	int attempts;            /* made */
+	struct etag etag;        /* PUT: of the object written; borrowed */
+	bool etag_not_md5;       /* the reply says so (KMS, SSE-C) */
+};
+
+struct s3_object {
+	const char *key;         /* in the page's memory */
+	size_t key_len;
+	struct remote_sig sig;   /* etag bytes in the page's memory */
+	bool archived;           /* StorageClass GLACIER or DEEP_ARCHIVE */
+};
+
+/* One page of a listing, as the server said it: nothing is checked across
+ * pages here. Within the page every field was well-formed. */
+struct s3_page {
+	struct s3_object *objects;
+	size_t count;
+	bool truncated;
+	char *token;             /* NULL: none */
+	void *memory;            /* of the strings; opaque */
+};
+void s3_page_free(struct s3_page *page);
+
+struct s3_list {
+	const char *prefix;      /* bytes; must live until done is called */
+	size_t prefix_len;
+	const char *start_after; /* NULL: from the beginning */
+	size_t start_after_len;
+	const char *token;       /* NULL: first page */
+	int max_keys;            /* 0: 1000 */
+	/* ${page} is the callee's to free; NULL unless S3_DONE. */
+	void (*done)(void *arg, const struct s3_result *result,
+	    struct s3_page *page);
+	void *arg;
+};
+void s3_list(struct s3 *s3, const struct s3_list *request);
+
+struct s3_head { /* of a GET's reply */
+	int64_t size;      /* Content-Length */
+	int64_t mtime_ms;  /* Last-Modified; -1 none */
+	int64_t meta_mtime_ns; /* x-amz-meta-mtime, rclone's form; INT64_MIN none */
+	struct etag etag;  /* borrowed during the call */
+	bool etag_not_md5;
+};
+
+struct s3_get {
+	const char *key;   /* key and etag must live until done is called */
+	size_t key_len;
+	const struct etag *if_match; /* NULL or empty: any */
+	/* A good reply begins: once for each attempt, so it starts over. */
+	int (*begin)(void *arg, const struct s3_head *head, struct error *err);
+	int (*data)(void *arg, const void *bytes, size_t len, struct error *err);
+	void (*done)(void *arg, const struct s3_result *result);
+	void *arg;
+};
+/* S3_DONE means that exactly Content-Length bytes were handed over. */
+void s3_get(struct s3 *s3, const struct s3_get *request);
+
+struct s3_put {
+	const char *key;   /* must live until done is called */
+	size_t key_len;
+	int64_t size;
+	const unsigned char *sha256; /* 32 bytes; NULL: UNSIGNED-PAYLOAD */
+	const struct etag *if_match; /* replace exactly this; NULL: */
+	bool if_none_match;          /* only where nothing is */
+	int64_t mtime_ns;            /* sent as x-amz-meta-mtime; INT64_MIN: not */
+	/* Bytes at ${offset}; every attempt starts at 0 again. Returns how many,
+	 * at least 1; -1 with *err ends the request with S3_ABORTED, and the
+	 * server never sees the whole body. */
+	ssize_t (*read)(void *arg, int64_t offset, void *buf, size_t len,
+	    struct error *err);
+	void (*done)(void *arg, const struct s3_result *result);
+	void *arg;
+};
+void s3_put(struct s3 *s3, const struct s3_put *request);
+
+/* Moves everything on; returns when a callback ran, s3_wake was called or
+ * ${timeout_ns} has passed. 0, or -1 where libcurl itself failed. */
+int s3_wait(struct s3 *s3, int64_t timeout_ns, struct error *err);
+void s3_wake(struct s3 *s3); /* from any thread, or a signal handler's pipe */
+void s3_abort_all(struct s3 *s3);
+
+enum s3_kind { S3_KIND_LIST, S3_KIND_GET, S3_KIND_PUT, S3_KIND_COUNT };
+struct s3_usage {
+	int64_t requests[S3_KIND_COUNT]; /* attempts included */
+	int64_t retries;
+	int64_t bytes_in;  /* bodies */
+	int64_t bytes_out;
+};
+const struct s3_usage *s3_usage(const struct s3 *s3);
+
+#endif

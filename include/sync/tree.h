@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local side of a pair, as an interface: the real one is tree_fs.h, a
+ * simulator has its own. Everything is beneath the root's descriptor, no
+ * symlink is followed, no other file system entered, and nothing outside the
+ * root touched. Nothing that exists is ever overwritten.
+ *
+ * probe, read_*, write_* and publish may block and may be called from any
+ * thread; a scan belongs to the thread that started it.
+ */
+#ifndef SYNC_TREE_H
+#define SYNC_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/signature.h"
+#include "sync/filter.h"
+
+struct tree;
+struct tree_scan;
+struct tree_reader;
+struct tree_writer;
+
+enum tree_kind {
+	TREE_FILE,
+	TREE_OTHER,   /* a symlink, FIFO, socket, device: never synced, in the way */
+	TREE_UNKNOWN, /* ${key} ends in '/': what is below could not be read, is
+	               * on another file system, or has a name that no key can
+	               * have. Nothing below may be called absent. */
+};
+
+struct tree_entry {
+	const char *key;  /* borrowed until the next tree_scan_next */
+	size_t key_len;
+	enum tree_kind kind;
+	struct local_sig sig; /* TREE_FILE only */
+	const char *why;      /* TREE_OTHER, TREE_UNKNOWN: "a symlink",
+	                       * "Permission denied"; static or borrowed */
+};
+
+enum tree_step { TREE_ENTRY, TREE_END, TREE_WAIT, TREE_FAILED };
+
+enum tree_probe {
+	TREE_FREE,          /* nothing there; parents are or can be directories */
+	TREE_HAS_FILE,      /* something other than a directory has the name */
+	TREE_HAS_DIRECTORY, /* a directory has the name */
+	TREE_PARENT_IN_WAY, /* a parent is not a directory */
+	TREE_CANNOT_TELL,   /* unreadable */
+};
+
+/* One finished download on its way to its final name. */
+struct tree_publication {
+	struct tree_writer *writer; /* freed by publish, whatever comes */
+	const char *key;
+	size_t key_len;
+	/* Result: ERROR_NONE published; ERROR_EXISTS something has the name
+	 * (untouched); ERROR_BLOCKED a parent is no directory; ERROR_LOCAL,
+	 * ERROR_NO_SPACE. */
+	struct error error;
+	struct local_sig sig;       /* as published */
+	bool racy;                  /* may have been edited within one tick */
+};
+
+struct tree_ops {
+	/*
+	 * Keys in the order of S3 listings (a directory's name sorts as if it
+	 * ended in '/'), filtered, without PATH_RESERVED. ${wake}(${arg}) comes
+	 * from another thread when a scan that said TREE_WAIT can go on.
+	 */
+	struct tree_scan *(*scan_start)(struct tree *t,
+	    const struct filter *filter, void (*wake)(void *arg), void *arg);
+	/* TREE_FAILED: the root itself could not be read. */
+	enum tree_step (*scan_next)(struct tree_scan *s, struct tree_entry *out,
+	    struct error *err);
+	void (*scan_free)(struct tree_scan *s); /* any time */
+
+	enum tree_probe (*probe)(struct tree *t, const char *key, size_t len);
+
+	/* Opens a regular file; *sig is what it shows now. */
+	int (*read_open)(struct tree *t, const char *key, size_t len,
+	    struct tree_reader **r, struct local_sig *sig, struct error *err);
+	/* pread: bytes, 0 at the end, -1. */
+	ssize_t (*read_at)(struct tree_reader *r, int64_t offset, void *buf,
+	    size_t len, struct error *err);
+	/* Is the file, and what its name refers to, still exactly ${sig}? 0, or
+	 * -1 with ERROR_CHANGED saying how it differs. */
+	int (*read_check)(struct tree_reader *r, const struct local_sig *sig,
+	    struct error *err);
+	void (*read_close)(struct tree_reader *r);
+
+	/* A file without a name (O_TMPFILE; else a name below .s3sync/tmp),
+	 * with room for ${size} bytes reserved. */
+	int (*write_open)(struct tree *t, int64_t size, struct tree_writer **w,
+	    struct error *err);
+	int (*write_at)(struct tree_writer *w, int64_t offset, const void *buf,
+	    size_t len, struct error *err);
+	/* Read back what was written, for a checksum that follows the writes. */
+	ssize_t (*write_read_at)(struct tree_writer *w, int64_t offset,
+	    void *buf, size_t len, struct error *err);
+	/* Mode and mtime; no more writes. */
+	int (*write_finish)(struct tree_writer *w, int64_t mtime_ns,
+	    struct error *err);
+	void (*write_abandon)(struct tree_writer *w); /* and frees; NULL: nothing */
+
+	/* data sync (one for all) → link, never over anything → sync of each
+	 * directory touched. Makes missing parents. */
+	void (*publish)(struct tree *t, struct tree_publication *batch,
+	    size_t count);
+
+	void (*free)(struct tree *t);
+};
+
+struct tree {
+	const struct tree_ops *ops;
+};
+
+#endif

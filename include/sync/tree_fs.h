@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real local tree: a directory, held by descriptor, known by the marker
+ * ROOT/.s3sync/root (a UUID and a newline).
+ */
+#ifndef SYNC_TREE_FS_H
+#define SYNC_TREE_FS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sync/tree.h"
+
+#define TREE_FS_ID_SIZE 37 /* a UUID's text and its NUL */
+
+struct tree_fs_identity {
+	char marker[TREE_FS_ID_SIZE]; /* "": there is none */
+	uint64_t device;              /* st_dev of the root */
+};
+
+/*
+ * Opens ${root}, which must be a directory that can be read; each failure
+ * (absent, a file, unreadable) is ERROR_ROOT and says what to do. Writes
+ * nothing. Sweeps nothing.
+ */
+int tree_fs_open(struct tree **tree, const char *root, struct error *err);
+/* A marker that is there but is not a UUID is an error. */
+int tree_fs_identity(struct tree *tree, struct tree_fs_identity *out,
+    struct error *err);
+/* Makes ROOT/.s3sync and the marker (durably, never over an existing one);
+ * ${marker} empty: a new random UUID is chosen and returned in it. */
+int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
+    struct error *err);
+/* Removes what a killed run left below .s3sync/tmp. Caller holds the lock. */
+int tree_fs_sweep(struct tree *tree, struct error *err);
+
+#endif
