@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void *alloc_bytes(size_t size) __attribute__((malloc(free), returns_nonnull));
+void *alloc_bytes(size_t size) __attribute__((malloc, returns_nonnull));
 void *alloc_zero(size_t count, size_t size)
-    __attribute__((malloc(free), returns_nonnull));
+    __attribute__((malloc, returns_nonnull));
 void *alloc_resize(void *old, size_t count, size_t size)
     __attribute__((returns_nonnull, warn_unused_result));
-char *alloc_string(const char *text) __attribute__((malloc(free), nonnull));
+char *alloc_string(const char *text) __attribute__((malloc, nonnull));
 void *alloc_copy(const void *bytes, size_t size)
-    __attribute__((malloc(free), returns_nonnull));
+    __attribute__((malloc, returns_nonnull));
 
 /* Room for at least ${need} elements; grows by half, so appending is O(1). */
 #define ALLOC_GROW(array, need, room)                                          \
