@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Configuration: an INI file ([defaults], then one [pair NAME] for each pair),
+ * the environment and flags. One table (conf_options) holds every option: its
+ * name is both the key in the file and the flag on the command line.
+ */
+#ifndef SYNC_CONF_H
+#define SYNC_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "s3/s3.h"
+#include "sync/decide.h"
+#include "sync/filter.h"
+
+struct conf_patterns { /* ordered include and exclude globs */
+	struct conf_pattern {
+		bool include;
+		char *glob;
+	} *items;
+	size_t count, room;
+};
+
+struct conf_words {
+	char **items;
+	size_t count, room;
+};
+
+/* One pair, complete: defaults filled in, values checked. */
+struct conf_pair {
+	char *name;
+	char *local;          /* as given, without trailing '/' */
+	char *remote;         /* "s3://BUCKET/PREFIX/", for people */
+	char *bucket;
+	char *prefix;         /* ends in '/' or is empty */
+	int64_t interval_ns;
+	enum decide_mode mode;
+	struct conf_patterns patterns;
+	struct filter *filter; /* built from patterns */
+	struct conf_words done_suffixes;
+	int64_t settle_ns;
+	int64_t jobs;
+	char *endpoint_url;   /* NULL: AWS */
+	char *region;         /* NULL: the default */
+	int addressing;       /* enum s3_addressing */
+	int sign;             /* enum s3_signing */
+	char *ca_bundle;      /* NULL: the system's */
+	int64_t timeout_ns;
+	int64_t attempts;
+	char *state;          /* path of the manifest */
+	char *env_file;       /* NULL: none */
+	struct env *env;      /* process environment and env_file */
+};
+
+struct conf {
+	struct conf_pair *pairs;
+	size_t count;
+	char *path;           /* of the file read; NULL: none */
+	char *log_file;       /* NULL: stderr */
+	int log_format;       /* enum log_format */
+	int log_level;        /* enum log_level */
+};
+
+/* What the command line says, as it says it. */
+struct conf_flag {
+	const char *name;  /* without "--" */
+	const char *value;
+};
+struct conf_request {
+	const char *path;              /* --config; NULL: the usual places */
+	const struct conf_flag *flags; /* in order; they win over the file */
+	size_t flag_count;
+	const char *const *args;       /* PAIR... or LOCAL s3://… ; none: all */
+	size_t arg_count;
+};
+
+/*
+ * Reads everything and checks it. All failures are ERROR_CONFIG (with
+ * file:line) or ERROR_USAGE. The root is not looked at, nor the network.
+ */
+int conf_load(struct conf *conf, const struct conf_request *request,
+    struct error *err);
+void conf_release(struct conf *conf);
+
+/* "s3://BUCKET[/PREFIX[/]]" → bucket and prefix (malloc'ed, '/' added). */
+int conf_parse_remote(const char *text, char **bucket, char **prefix,
+    struct error *err);
+
+/* The table, for --help, for completion and for the test of the documents. */
+struct conf_option {
+	const char *name;
+	const char *argument; /* "DURATION", "GLOB", … */
+	const char *fallback; /* the default as text; NULL: none */
+	const char *help;
+	bool global;          /* [defaults] only */
+	bool repeatable;
+};
+const struct conf_option *conf_option_find(const char *name);
+const struct conf_option *conf_option_at(size_t index); /* NULL: past the end */
+
+#endif
