@@ -18,6 +18,9 @@ char *alloc_string(const char *text) __attribute__((malloc, nonnull));
 void *alloc_copy(const void *bytes, size_t size)
     __attribute__((malloc, returns_nonnull));
 
+/* The same end for a library that says it is out of memory. */
+_Noreturn void alloc_failed(void);
+
 /* Room for at least ${need} elements; grows by half, so appending is O(1). */
 #define ALLOC_GROW(array, need, room)                                          \
 	do {                                                                   \

@@ -18,7 +18,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
  * ${path} NULL or "stderr": standard error; "syslog": syslog(3); else a file,
  * appended to, made with mode 0640. Text lines in a file carry an ISO 8601
  * local time with offset; under the journal (JOURNAL_STREAM) they carry a
- * <N> priority instead; on stderr otherwise neither. JSON lines are objects
+ * <N> priority instead; on stderr otherwise neither. Where no priority shows,
+ * "error: " or "warning: " comes before the message. JSON lines are objects
  * with "time" (RFC 3339 UTC), "level", "message" and, where the event has
  * them, "pair", "event" and "key".
  */
@@ -37,15 +38,16 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * An event with its machine-readable parts; any of ${pair}, ${event}, ${key}
- * may be NULL. In text only the message shows. Control characters in a
- * message (a key may hold any byte) are written as \xNN, so that one event
- * stays one line.
+ * may be NULL. In text only the message shows. What path_printable escapes
+ * in a message (a key may hold any byte) is written as \xNN, so that one
+ * event stays one line.
  */
 void log_event(enum log_level level, const char *pair, const char *event,
     const char *key, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Tests see the lines instead of a target. NULL: back to normal. */
+/* Tests see the lines (text: without time and level) instead of a target.
+ * NULL: back to normal. */
 void log_capture(void (*sink)(enum log_level, const char *line, void *arg),
     void *arg);
 

@@ -33,15 +33,17 @@ enum path_verdict path_check(const char *key, size_t len, size_t prefix_len);
 const char *path_verdict_text(enum path_verdict verdict);
 
 bool path_is_utf8(const char *bytes, size_t len);
+/* Bytes (1 to 4) of the UTF-8 character that ${bytes} begins with; 0 if none. */
+size_t path_utf8_char(const char *bytes, size_t len);
 /* memcmp order, shorter first: the order of S3 listings and of SQLite BLOBs. */
 int path_compare(const char *a, size_t a_len, const char *b, size_t b_len);
-/* Is ${key} ${dir} + "/" + something? */
+/* Is ${key} ${dir} + "/" + something? All keys are below "", the root. */
 bool path_is_below(const char *key, size_t len, const char *dir, size_t dir_len);
 /* Bytes before the last '/', 0 if there is none. */
 size_t path_parent_len(const char *key, size_t len);
 
-/* For people: control characters and bytes that are not UTF-8 as \xNN.
- * malloc'ed. */
+/* For people: control characters (C0, DEL, C1) and bytes that are not UTF-8
+ * as \xNN. malloc'ed. */
 char *path_printable(const char *key, size_t len);
 
 #endif

@@ -14,10 +14,11 @@ struct work;
 
 typedef void work_fn(void *arg);
 
-/* ${wake}(${wake_arg}) is called from a worker whenever a completion waits;
- * may be NULL. */
+/* ${wake}(${wake_arg}) is called from a worker when completions begin to wait
+ * (with 0 threads: from work_submit); never under a lock; may be NULL. */
 struct work *work_new(size_t threads, work_fn *wake, void *wake_arg);
-/* Waits for running jobs, drops queued ones after running their completions. */
+/* Waits for running jobs, drops queued ones; runs all completions that are
+ * left, also those of jobs that never ran. NULL does nothing. */
 void work_free(struct work *w);
 
 /* ${run} on a worker, then ${done} on the reaping thread, both with ${arg}. */
