@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories, locks and small files outside of any root. */
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+
+static int make_dir(const char *path, unsigned mode, struct error *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno == EEXIST && stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return error_sys(
+	    err, ERROR_LOCAL, errno, "cannot make the directory %s", path);
+}
+
+int fs_make_dirs(const char *path, unsigned mode, struct error *err)
+{
+	char *copy = alloc_string(path);
+	char *p = copy;
+	char after;
+	int rc;
+
+	do {
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		after = *p;
+		*p = '\0';
+		rc = make_dir(copy, mode, err);
+		*p = after;
+	} while (rc == 0 && after != '\0');
+	free(copy);
+	return rc;
+}
+
+int fs_lock(const char *path, int *fd, struct error *err)
+{
+	int rc, sys;
+
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (*fd < 0)
+		return error_sys(err, ERROR_LOCAL, errno,
+		    "cannot open the lock file %s", path);
+	do
+		rc = flock(*fd, LOCK_EX | LOCK_NB);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	sys = errno;
+	close(*fd);
+	*fd = -1;
+	if (sys == EWOULDBLOCK)
+		return 1;
+	return error_sys(err, ERROR_LOCAL, sys, "cannot lock %s", path);
+}
+
+/* Ends at the end of the file, or where ${s} overflows. Returns -1 and errno
+ * if it cannot be read. */
+static int read_all(int fd, struct strbuf *s)
+{
+	char chunk[16384];
+	ssize_t n;
+
+	do {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n > 0)
+			strbuf_add(s, chunk, (size_t)n);
+		else if (n < 0 && errno != EINTR)
+			return -1;
+	} while (n != 0 && !strbuf_overflowed(s));
+	explicit_bzero(chunk, sizeof(chunk)); /* there are files of secrets */
+	return 0;
+}
+
+int fs_read_file(const char *path, size_t max, enum error_kind kind,
+    char **text, size_t *len, struct error *err)
+{
+	struct strbuf s = STRBUF_INIT(max);
+	int rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return error_sys(err, kind, errno, "cannot open %s", path);
+	if (read_all(fd, &s) < 0)
+		rc = error_sys(err, kind, errno, "cannot read %s", path);
+	else if (strbuf_overflowed(&s))
+		rc = error_set(err, kind,
+		    "%s is larger than %zu bytes; is it the right file?", path,
+		    max);
+	close(fd);
+	if (rc == 0) {
+		*len = s.len;
+		*text = strbuf_detach(&s);
+	}
+	strbuf_wipe(&s);
+	return rc;
+}
+
+char *fs_real_path(const char *path, enum error_kind kind, struct error *err)
+{
+	char *real = realpath(path, NULL);
+
+	if (real == NULL)
+		error_sys(err, kind, errno, "%s", path);
+	return real;
+}
