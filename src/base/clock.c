@@ -99,7 +99,8 @@ void clock_format_utc(int64_t wall_ns, char out[CLOCK_ISO_MAX])
 
 	gmtime_r(&seconds, &tm);
 	len = strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + len, CLOCK_ISO_MAX - len, ".%03dZ", (int)(ns / CLOCK_MS));
+	snprintf(out + len, CLOCK_ISO_MAX - len, ".%03dZ",
+	    (int)(ns / CLOCK_MS));
 }
 
 void clock_format_local(int64_t wall_ns, char out[CLOCK_ISO_MAX])

@@ -52,8 +52,8 @@ static void fetch(void)
 {
 	char sha256[] = "SHA256";
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(
-		    OSSL_MAC_PARAM_DIGEST, sha256, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256,
+		    0),
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -150,7 +150,8 @@ static int hex_value(char c)
 	return -1;
 }
 
-int digest_unhex(const char *hex, size_t hex_len, unsigned char *out, size_t len)
+int digest_unhex(const char *hex, size_t hex_len, unsigned char *out,
+    size_t len)
 {
 	int high, low;
 	size_t i;

@@ -24,8 +24,8 @@ static int make_dir(const char *path, unsigned mode, struct error *err)
 			return 0;
 		errno = ENOTDIR;
 	}
-	return error_sys(
-	    err, ERROR_LOCAL, errno, "cannot make the directory %s", path);
+	return error_sys(err, ERROR_LOCAL, errno,
+	    "cannot make the directory %s", path);
 }
 
 int fs_make_dirs(const char *path, unsigned mode, struct error *err)
