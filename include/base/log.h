@@ -7,6 +7,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -31,11 +32,6 @@ void log_close(void);
 bool log_wants(enum log_level level);
 int log_level_parse(const char *name); /* -1: no such level */
 
-void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /*
  * An event with its machine-readable parts; any of ${pair}, ${event}, ${key}
  * may be NULL. In text only the message shows. What path_printable escapes
@@ -45,6 +41,13 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_event(enum log_level level, const char *pair, const char *event,
     const char *key, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Events that have no parts. */
+#define log_error(...) log_event(LOG_LEVEL_ERROR, NULL, NULL, NULL, __VA_ARGS__)
+#define log_warning(...)                                                       \
+	log_event(LOG_LEVEL_WARNING, NULL, NULL, NULL, __VA_ARGS__)
+#define log_info(...) log_event(LOG_LEVEL_INFO, NULL, NULL, NULL, __VA_ARGS__)
+#define log_debug(...) log_event(LOG_LEVEL_DEBUG, NULL, NULL, NULL, __VA_ARGS__)
 
 /* Tests see the lines (text: without time and level) instead of a target.
  * NULL: back to normal. */

@@ -42,8 +42,8 @@ static int check_length(const struct reader *r, const char *line, size_t len)
 		return error_set(r->err, ERROR_CONFIG,
 		    "the line is longer than %zu bytes", LINE_LENGTH_MAX);
 	if (memchr(line, '\0', len) != NULL)
-		return error_set(
-		    r->err, ERROR_CONFIG, "the line contains a NUL byte");
+		return error_set(r->err, ERROR_CONFIG,
+		    "the line contains a NUL byte");
 	return 0;
 }
 
@@ -114,8 +114,8 @@ static int note_key(struct reader *r, const char *key)
 			break;
 	if (i < r->seen_count) {
 		strbuf_release(&id);
-		return error_set(
-		    r->err, ERROR_CONFIG, "'%s' is given twice", key);
+		return error_set(r->err, ERROR_CONFIG, "'%s' is given twice",
+		    key);
 	}
 	ALLOC_GROW(r->seen, r->seen_count + 1, r->seen_room);
 	r->seen[r->seen_count++] = strbuf_detach(&id);
@@ -136,6 +136,7 @@ static int take_key(void *user, const char *section, const char *key,
 
 static void configure_inih(void)
 {
+	ini_allow_bom = false; /* skipped before */
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
 	ini_stop_on_first_error = true;
@@ -157,8 +158,7 @@ static int read_text(struct reader *r)
 	if (rc < 0)
 		alloc_failed();
 	if (rc > 0 && !r->failed)
-		return error_set(
-		    r->err, ERROR_CONFIG, "inih refuses the line");
+		return error_set(r->err, ERROR_CONFIG, "inih refuses the line");
 	return r->failed ? -1 : 0;
 }
 

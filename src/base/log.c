@@ -21,7 +21,7 @@
 #include "base/strbuf.h"
 
 #define MESSAGE_MAX ((size_t)16384)
-#define LINE_MAX_BYTES (8 * MESSAGE_MAX) /* escaping makes it longer */
+#define LINE_MAX_BYTES (8 * MESSAGE_MAX) /* escaped */
 
 enum target {
 	TARGET_STDERR,
@@ -74,8 +74,8 @@ static bool stderr_is_journal(void)
 
 static int open_file(const char *path, int *fd, struct error *err)
 {
-	*fd = open(path,
-	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	*fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+	    0640);
 	if (*fd < 0)
 		return error_sys(err, ERROR_CONFIG, errno,
 		    "cannot open the log file %s", path);
@@ -266,62 +266,25 @@ static void deliver(const struct event *e)
 	strbuf_release(&line);
 }
 
-static void log_format(struct event *e, const char *format, va_list ap)
-    __attribute__((format(printf, 2, 0)));
-
-static void log_format(struct event *e, const char *format, va_list ap)
-{
-	struct strbuf message = STRBUF_INIT(MESSAGE_MAX);
-	int saved = errno;
-
-	if (!log_wants(e->level))
-		return;
-	strbuf_vaddf(&message, format, ap);
-	e->message = strbuf_text(&message);
-	deliver(e);
-	strbuf_release(&message);
-	errno = saved;
-}
-
-#define LOG_PLAIN(level_)                                                      \
-	do {                                                                   \
-		struct event e = { .level = (level_) };                        \
-		va_list ap;                                                    \
-                                                                               \
-		va_start(ap, format);                                          \
-		log_format(&e, format, ap);                                    \
-		va_end(ap);                                                    \
-	} while (0)
-
-void log_error(const char *format, ...)
-{
-	LOG_PLAIN(LOG_LEVEL_ERROR);
-}
-
-void log_warning(const char *format, ...)
-{
-	LOG_PLAIN(LOG_LEVEL_WARNING);
-}
-
-void log_info(const char *format, ...)
-{
-	LOG_PLAIN(LOG_LEVEL_INFO);
-}
-
-void log_debug(const char *format, ...)
-{
-	LOG_PLAIN(LOG_LEVEL_DEBUG);
-}
-
 void log_event(enum log_level level, const char *pair, const char *event,
     const char *key, const char *format, ...)
 {
-	struct event e = {
-		.level = level, .pair = pair, .name = event, .key = key
-	};
+	struct strbuf message = STRBUF_INIT(MESSAGE_MAX);
+	int saved = errno;
 	va_list ap;
 
+	if (!log_wants(level))
+		return;
 	va_start(ap, format);
-	log_format(&e, format, ap);
+	strbuf_vaddf(&message, format, ap);
 	va_end(ap);
+	deliver(&(struct event){
+	    .level = level,
+	    .pair = pair,
+	    .name = event,
+	    .key = key,
+	    .message = strbuf_text(&message),
+	});
+	strbuf_release(&message);
+	errno = saved;
 }
