@@ -51,7 +51,7 @@ int fs_lock(const char *path, int *fd, struct error *err)
 {
 	int rc, sys;
 
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
 	if (*fd < 0)
 		return error_sys(err, ERROR_LOCAL, errno,
 		    "cannot open the lock file %s", path);
