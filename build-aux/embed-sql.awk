@@ -30,11 +30,7 @@ BEGIN {
 
 FNR == 1 && ++file == 2 {
 	print "\t;\n"
-	print "static const struct {"
-	print "\tint version;"
-	print "\tconst char *name;"
-	print "\tconst char *sql;"
-	print "} sql_migrations[] = {"
+	print "static const struct migrate_step sql_migrations[] = {"
 }
 
 FNR == 1 && file > 1 {

@@ -25,7 +25,8 @@ struct manifest;
 enum manifest_access {
 	MANIFEST_WRITE,   /* lock, create or migrate if needed */
 	MANIFEST_PLAN,    /* no lock, file untouched: entries are read from it,
-	                   * pending goes to a temporary table; absent file: empty */
+	                   * pending becomes a temporary copy; absent file: empty.
+	                   * Writing entries, meta or runs fails. */
 	MANIFEST_READ,    /* reports: no lock, read-only, safe beside a writer */
 };
 
@@ -38,8 +39,11 @@ enum manifest_access {
 int manifest_open(struct manifest **m, const char *path,
     enum manifest_access access, struct error *err);
 void manifest_close(struct manifest *m); /* commits nothing; NULL: nothing */
-const char *manifest_path(const struct manifest *m);
+const char *manifest_path(const struct manifest *m); /* the real one */
 bool manifest_is_new(const struct manifest *m); /* made by this open */
+/* The process that has this manifest open to write, now: its id, -1 where
+ * that cannot be told, 0 if there is none. */
+long manifest_writer(const struct manifest *m);
 
 /* meta: short text values by name. get: 1 found, 0 absent, -1. */
 int manifest_meta_get(struct manifest *m, const char *name,
@@ -117,7 +121,8 @@ void manifest_reader_free(struct manifest_reader *r);
 struct manifest_run {
 	int64_t id;
 	int64_t started_ns, ended_ns; /* 0: not ended */
-	const char *outcome;   /* "running", "done", "partial", "failed", "stopped" */
+	const char *outcome;   /* "running", "killed" (a later run found no end),
+	                        * "done", "partial", "failed", "stopped" */
 	int64_t local_keys, remote_keys;  /* seen */
 	int64_t uploaded, downloaded, adopted, bytes_up, bytes_down;
 	int64_t failed, waiting, blocked, differing;
@@ -125,14 +130,15 @@ struct manifest_run {
 	int64_t survey_ns, transfer_ns;
 	const char *error;     /* why it failed, NULL */
 };
-/* Commits at once, so that readers see that a cycle runs. */
+/* Commits at once, with all that is open, so that readers see that a cycle
+ * runs. */
 int manifest_run_begin(struct manifest *m, int64_t started_ns, int64_t *id,
     struct error *err);
 /* Writes the end of run ${run->id} with everything open, keeps 1000 runs. */
 int manifest_run_end(struct manifest *m, const struct manifest_run *run,
     struct error *err);
-/* Newest first, at most ${limit}: calls ${each} for each row. */
-int manifest_runs(struct manifest *m, int limit,
+/* Newest first, at most ${limit} (-1: all): calls ${each} for each row. */
+int manifest_run_each(struct manifest *m, int limit,
     void (*each)(const struct manifest_run *run, void *arg), void *arg,
     struct error *err);
 

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the manifest share: the open manifest and its statements. */
+#ifndef MANIFEST_INTERNAL_H
+#define MANIFEST_INTERNAL_H
+
+#include "manifest/db.h"
+#include "manifest/manifest.h"
+
+enum statement {
+	STATEMENT_BEGIN,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_META_GET,
+	STATEMENT_META_SET,
+	STATEMENT_ENTRY_PUT,
+	STATEMENT_ENTRY_DROP,
+	STATEMENT_ENTRY_FIND,
+	STATEMENT_ENTRY_AFTER,
+	STATEMENT_ENTRY_TOTALS,
+	STATEMENT_PENDING_PUT,
+	STATEMENT_PENDING_DROP,
+	STATEMENT_PENDING_FIND,
+	STATEMENT_PENDING_AFTER,
+	STATEMENT_PENDING_COUNTS,
+	STATEMENT_RUN_KILLED,
+	STATEMENT_RUN_BEGIN,
+	STATEMENT_RUN_END,
+	STATEMENT_RUN_FORGET,
+	STATEMENT_RUNS,
+	STATEMENT_COUNT
+};
+
+/* Bytes that rows point into; what does not fit is for the next chunk. */
+struct manifest_arena {
+	char *bytes;
+	size_t used, room;
+};
+
+struct manifest {
+	struct db db;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	char *path;
+	int lock; /* descriptor, -1 without */
+	bool is_new;
+	bool in_transaction;
+	size_t uncommitted;
+	struct error failure;        /* of a write since the last commit */
+	struct manifest_arena found; /* what the last point query returned */
+};
+
+/* Readies a write: opens a transaction if none is open. NULL after a failure:
+ * the write is not to be made. */
+sqlite3_stmt *manifest_write_begin(struct manifest *m, enum statement which);
+/* Runs what manifest_write_begin returned, parameters bound. */
+int manifest_write_end(struct manifest *m, sqlite3_stmt *statement);
+
+/* ---- rows: parameters in, columns out, in the order of the table ---- */
+
+/* One row that no arena holds is damage, not a long name. */
+#define MANIFEST_ARENA_SIZE ((size_t)256 * 1024)
+
+void manifest_row_bind_key(sqlite3_stmt *s, const char *key, size_t len);
+void manifest_row_bind_entry(sqlite3_stmt *s, const struct manifest_entry *e);
+void manifest_row_bind_pending(sqlite3_stmt *s,
+    const struct manifest_pending *p);
+/* Reads a row, its bytes going to ${arena}; false: they do not fit. */
+bool manifest_row_entry(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_entry *out);
+bool manifest_row_pending(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_pending *out);
+
+#endif
