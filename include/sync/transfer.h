@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transfers: performs the uploads and downloads that the survey left in
+ * `pending`, `jobs` at once, and commits each finished key. A failure is one
+ * key's failure: recorded with a backoff, and the others go on.
+ */
+#ifndef SYNC_TRANSFER_H
+#define SYNC_TRANSFER_H
+
+#include <signal.h>
+
+#include "base/error.h"
+#include "manifest/manifest.h"
+#include "sync/bucket.h"
+#include "sync/cycle.h"
+#include "sync/tree.h"
+
+struct transfer_request {
+	struct tree *tree;
+	struct bucket *bucket;
+	struct manifest *manifest;
+	size_t jobs;
+	int64_t settle_ns;
+	bool patient; /* one-shot: waits for files to settle, ignores backoff */
+	int64_t planned, planned_bytes; /* for progress */
+	const volatile sig_atomic_t *stop;
+	const struct cycle_events *events;
+};
+
+struct transfer_result {
+	int64_t uploaded, downloaded, bytes_up, bytes_down;
+	int64_t failed;  /* recorded with a backoff */
+	int64_t waiting; /* deferred, unsettled, in backoff, or not reached */
+	bool stopped;
+};
+
+/*
+ * 0: all was tried. -1: ended early (manifest failed, server refuses or is
+ * gone, local disk full): what was finished is committed, *err says why.
+ */
+int transfer_run(const struct transfer_request *request,
+    struct transfer_result *result, struct error *err);
+
+/* The pause after the n-th failure (n >= 1): 25 s × 5ⁿ⁻¹, at most 24 h. */
+int64_t transfer_backoff_ns(int attempts);
+
+#endif

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One cycle: are root, bucket and manifest those that belong together? Then
+ * survey, transfers, and the run row that tells of them.
+ */
+#include "sync/cycle.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "s3/credentials.h"
+#include "sync/bucket.h"
+#include "sync/survey.h"
+#include "sync/transfer.h"
+#include "sync/tree_fs.h"
+
+#define META_MAX 4096
+#define MACHINE_ID "/etc/machine-id"
+
+struct cycle {
+	const struct conf_pair *pair;
+	enum cycle_kind kind;
+	const volatile sig_atomic_t *stop;
+	struct manifest *manifest;
+	struct bucket *bucket;
+	char *endpoint;
+	/* Of the cycle that runs: */
+	const struct cycle_events *events;
+	int64_t started_ns; /* monotonic */
+};
+
+static struct decide_policy policy_of(const struct conf_pair *pair)
+{
+	return (struct decide_policy){ .mode = pair->mode };
+}
+
+/*
+ * Opening
+ */
+
+static int open_bucket(struct cycle *c, struct error *err)
+{
+	const struct conf_pair *pair = c->pair;
+	struct s3_credentials credentials = { 0 };
+	struct s3 *s3 = NULL;
+	int status = -1;
+
+	if (s3_credentials_load(pair->env, &credentials, err) < 0)
+		return -1;
+	if (s3_new(&s3, &(const struct s3_options){
+	        .credentials = &credentials,
+	        .endpoint_url = pair->endpoint_url,
+	        .region = pair->region,
+	        .bucket = pair->bucket,
+	        .addressing = (enum s3_addressing)pair->addressing,
+	        .signing = (enum s3_signing)pair->sign,
+	        .ca_bundle = pair->ca_bundle,
+	        .in_flight = (size_t)pair->jobs,
+	        .attempts = (int)pair->attempts,
+	        .idle_timeout_ns = pair->timeout_ns,
+	    }, err) < 0)
+		goto out;
+	c->endpoint = alloc_string(s3_endpoint(s3));
+	c->bucket = bucket_s3_new(s3, pair->prefix);
+	status = 0;
+out:
+	s3_credentials_release(&credentials);
+	return status;
+}
+
+static int open_manifest(struct cycle *c, struct error *err)
+{
+	const char *path = c->pair->state;
+	size_t parent = path_parent_len(path, strlen(path));
+	char *dir;
+	int status;
+
+	if (c->kind == CYCLE_PLAN)
+		return manifest_open(&c->manifest, path, MANIFEST_PLAN, err);
+	dir = parent == 0 ? alloc_string(".") : strndup(path, parent);
+	status = fs_make_dirs(dir, 0700, err);
+	free(dir);
+	if (status < 0) {
+		err->kind = ERROR_MANIFEST;
+		return error_prefix(err, "the directory of the manifest");
+	}
+	return manifest_open(&c->manifest, path, MANIFEST_WRITE, err);
+}
+
+int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
+    enum cycle_kind kind, const volatile sig_atomic_t *stop,
+    struct error *err)
+{
+	struct cycle *c = alloc_zero(1, sizeof(*c));
+
+	c->pair = pair;
+	c->kind = kind;
+	c->stop = stop;
+	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0) {
+		cycle_close(c);
+		return -1;
+	}
+	*cycle = c;
+	return 0;
+}
+
+void cycle_close(struct cycle *c)
+{
+	if (c == NULL)
+		return;
+	manifest_close(c->manifest);
+	if (c->bucket != NULL)
+		c->bucket->ops->free(c->bucket);
+	free(c->endpoint);
+	free(c);
+}
+
+/*
+ * Identity: a manifest speaks of one root and one prefix, and of no other.
+ */
+
+/* What the manifest knows under ${name}; "" if nothing. */
+static int meta_read(struct cycle *c, const char *name, struct strbuf *value,
+    struct error *err)
+{
+	strbuf_clear(value);
+	return manifest_meta_get(c->manifest, name, value, err) < 0 ? -1 : 0;
+}
+
+static int meta_write(struct cycle *c, const char *name, const char *value,
+    struct error *err)
+{
+	struct strbuf old = STRBUF_INIT(META_MAX);
+	int status = meta_read(c, name, &old, err);
+
+	if (status == 0 && c->kind != CYCLE_PLAN &&
+	    strcmp(strbuf_text(&old), value) != 0)
+		status = manifest_meta_set(c->manifest, name, value, err);
+	strbuf_release(&old);
+	return status;
+}
+
+/* Another endpoint, bucket or prefix than the manifest was made for? */
+static int check_remote(struct cycle *c, struct error *err)
+{
+	const struct conf_pair *pair = c->pair;
+	const struct {
+		const char *name, *value;
+	} identity[] = {
+		{ "endpoint", c->endpoint },
+		{ "bucket", pair->bucket },
+		{ "prefix", pair->prefix },
+	};
+	struct strbuf known = STRBUF_INIT(META_MAX);
+	int status = 0;
+
+	for (size_t i = 0; i < 3 && status == 0; i++) {
+		int found;
+
+		strbuf_clear(&known);
+		found = manifest_meta_get(c->manifest, identity[i].name,
+		    &known, err);
+		if (found < 0)
+			status = -1;
+		else if (found == 0)
+			status = meta_write(c, identity[i].name,
+			    identity[i].value, err);
+		else if (strcmp(strbuf_text(&known), identity[i].value) != 0)
+			status = error_set(err, ERROR_MANIFEST,
+			    "%s belongs to another pair: its %s is '%s', not "
+			    "'%s'; give this pair a state file of its own "
+			    "(--state), or correct the %s",
+			    manifest_path(c->manifest), identity[i].name,
+			    strbuf_text(&known), identity[i].value,
+			    identity[i].name);
+	}
+	strbuf_release(&known);
+	return status;
+}
+
+/* Deletions will be derived only from rows of the same epoch: raising it
+ * says that what is missing here proves nothing. */
+static int raise_epoch(struct cycle *c, struct error *err)
+{
+	struct strbuf old = STRBUF_INIT(META_MAX);
+	char next[24];
+	int status = meta_read(c, "epoch", &old, err);
+
+	if (status == 0) {
+		snprintf(next, sizeof(next), "%" PRId64,
+		    (int64_t)strtoll(strbuf_text(&old), NULL, 10) + 1);
+		status = meta_write(c, "epoch", next, err);
+	}
+	strbuf_release(&old);
+	return status;
+}
+
+/* The root has no marker, but the manifest knows one. Design rule 9. */
+static int restore_root(struct cycle *c, struct tree *tree,
+    const char *known_marker, uint64_t device, const char *known_device,
+    struct error *err)
+{
+	char marker[TREE_FS_ID_SIZE];
+
+	if (strtoull(known_device, NULL, 10) != device)
+		return error_set(err, ERROR_ROOT,
+		    "%s has no marker (.s3sync/root) and is on another device "
+		    "than before: is its disk not mounted? Mount it and run "
+		    "again; nothing was transferred. If the root has moved "
+		    "here for good without its marker, move %s, -wal and -shm "
+		    "away: the next cycle adopts what both sides have",
+		    c->pair->local, manifest_path(c->manifest));
+	log_warning("%s was emptied or made anew: its files are restored",
+	    c->pair->local);
+	if (c->kind == CYCLE_PLAN)
+		return 0;
+	snprintf(marker, sizeof(marker), "%s", known_marker);
+	if (tree_fs_mark(tree, marker, err) < 0)
+		return -1;
+	return raise_epoch(c, err);
+}
+
+static int check_marker(struct cycle *c, struct tree *tree,
+    const struct tree_fs_identity *root, const char *known_marker,
+    const char *known_device, struct error *err)
+{
+	char marker[TREE_FS_ID_SIZE] = "";
+
+	if (root->marker[0] == '\0' && known_marker[0] != '\0')
+		return restore_root(c, tree, known_marker, root->device,
+		    known_device, err);
+	if (root->marker[0] == '\0') {
+		if (c->kind == CYCLE_PLAN)
+			return 0;
+		if (tree_fs_mark(tree, marker, err) < 0)
+			return -1;
+		return meta_write(c, "root_marker", marker, err);
+	}
+	if (known_marker[0] == '\0')
+		return meta_write(c, "root_marker", root->marker, err);
+	if (strcmp(known_marker, root->marker) == 0)
+		return 0;
+	return error_set(err, ERROR_ROOT,
+	    "%s carries the marker of another root (%s, not %s): this is not "
+	    "the directory that %s describes; correct 'local', or give the "
+	    "pair a state file of its own (--state)", c->pair->local,
+	    root->marker, known_marker, manifest_path(c->manifest));
+}
+
+static int check_root(struct cycle *c, struct tree *tree, struct error *err)
+{
+	struct strbuf marker = STRBUF_INIT(META_MAX);
+	struct strbuf device = STRBUF_INIT(META_MAX);
+	struct tree_fs_identity root;
+	char now_device[24];
+	int status = -1;
+
+	if (tree_fs_identity(tree, &root, err) < 0 ||
+	    meta_read(c, "root_marker", &marker, err) < 0 ||
+	    meta_read(c, "root_device", &device, err) < 0 ||
+	    check_marker(c, tree, &root, strbuf_text(&marker),
+	        strbuf_text(&device), err) < 0)
+		goto out;
+	snprintf(now_device, sizeof(now_device), "%" PRIu64, root.device);
+	status = meta_write(c, "root_device", now_device, err);
+out:
+	strbuf_release(&marker);
+	strbuf_release(&device);
+	return status;
+}
+
+/* A copied manifest (cloned machine, restored backup) still knows what was
+ * equal, but not what was deleted since. */
+static int check_machine(struct cycle *c, struct error *err)
+{
+	struct strbuf known = STRBUF_INIT(META_MAX);
+	struct error absent = ERROR_INIT;
+	char *id = NULL;
+	size_t len;
+	int status;
+
+	if (fs_read_file(MACHINE_ID, META_MAX - 1, ERROR_LOCAL, &id, &len,
+	        &absent) < 0)
+		return 0;
+	id[strcspn(id, "\n")] = '\0';
+	status = meta_read(c, "machine", &known, err);
+	if (status == 0 && known.len > 0 &&
+	    strcmp(strbuf_text(&known), id) != 0)
+		status = raise_epoch(c, err);
+	if (status == 0)
+		status = meta_write(c, "machine", id, err);
+	strbuf_release(&known);
+	free(id);
+	return status;
+}
+
+static int check_identity(struct cycle *c, struct tree *tree,
+    struct error *err)
+{
+	if (check_remote(c, err) < 0 || check_machine(c, err) < 0 ||
+	    check_root(c, tree, err) < 0)
+		return -1;
+	if (meta_write(c, "pair", c->pair->name, err) < 0 ||
+	    meta_write(c, "root_path", c->pair->local, err) < 0 ||
+	    meta_write(c, "filter", filter_hash(c->pair->filter), err) < 0)
+		return -1;
+	return c->kind == CYCLE_PLAN ? 0 : manifest_commit(c->manifest, err);
+}
+
+/*
+ * The phases
+ */
+
+static void survey_noticed(void *arg, enum decide_reason reason,
+    const char *key, size_t key_len, const char *detail)
+{
+	const struct cycle *c = arg;
+
+	if (c->events->noticed != NULL)
+		c->events->noticed(c->events->arg, reason, key, key_len,
+		    detail);
+}
+
+static void survey_progress(void *arg, int64_t keys_seen)
+{
+	const struct cycle *c = arg;
+	const struct cycle_progress progress = {
+		.keys_seen = keys_seen,
+		.elapsed_ns = clock_mono_ns() - c->started_ns,
+	};
+
+	if (c->events->progress != NULL)
+		c->events->progress(c->events->arg, &progress);
+}
+
+static int run_survey(struct cycle *c, struct tree *tree,
+    struct survey_result *found, struct cycle_summary *sum)
+{
+	const struct survey_request request = {
+		.tree = tree,
+		.bucket = c->bucket,
+		.manifest = c->manifest,
+		.filter = c->pair->filter,
+		.policy = policy_of(c->pair),
+		.done_suffixes = &c->pair->done_suffixes,
+		.settle_ns = c->pair->settle_ns,
+		.dry = c->kind == CYCLE_PLAN,
+		.stop = c->stop,
+		.noticed = survey_noticed,
+		.progress = survey_progress,
+		.arg = c,
+	};
+	int64_t began_ns = clock_mono_ns();
+	int status = survey_run(&request, found, &sum->error);
+
+	sum->survey_ns = clock_mono_ns() - began_ns;
+	sum->local_keys = found->local_keys;
+	sum->remote_keys = found->remote_keys;
+	sum->agreed = found->agreed;
+	sum->adopted = found->adopted;
+	sum->waiting = found->waiting;
+	sum->blocked = found->blocked;
+	sum->differing = found->differing;
+	sum->planned_up = found->up;
+	sum->planned_down = found->down;
+	sum->planned_bytes_up = found->bytes_up;
+	sum->planned_bytes_down = found->bytes_down;
+	return status;
+}
+
+static int run_transfers(struct cycle *c, struct tree *tree,
+    struct cycle_summary *sum)
+{
+	const struct transfer_request request = {
+		.tree = tree,
+		.bucket = c->bucket,
+		.manifest = c->manifest,
+		.jobs = (size_t)c->pair->jobs,
+		.settle_ns = c->pair->settle_ns,
+		.patient = c->kind == CYCLE_ONCE,
+		.planned = sum->planned_up + sum->planned_down,
+		.planned_bytes = sum->planned_bytes_up +
+		    sum->planned_bytes_down,
+		.stop = c->stop,
+		.events = c->events,
+	};
+	struct transfer_result moved;
+	int64_t began_ns = clock_mono_ns();
+	int status;
+
+	if (request.planned == 0)
+		return 0;
+	status = transfer_run(&request, &moved, &sum->error);
+	sum->transfer_ns = clock_mono_ns() - began_ns;
+	sum->uploaded = moved.uploaded;
+	sum->downloaded = moved.downloaded;
+	sum->bytes_up = moved.bytes_up;
+	sum->bytes_down = moved.bytes_down;
+	sum->failed = moved.failed;
+	sum->waiting += moved.waiting;
+	sum->stopped = moved.stopped;
+	return status;
+}
+
+static void count_requests(const struct cycle *c,
+    const struct s3_usage *before, struct cycle_summary *sum)
+{
+	const struct s3_usage *now = c->bucket->ops->usage(c->bucket);
+
+	sum->list_requests = now->requests[S3_KIND_LIST] -
+	    before->requests[S3_KIND_LIST];
+	sum->get_requests = now->requests[S3_KIND_GET] -
+	    before->requests[S3_KIND_GET];
+	sum->put_requests = now->requests[S3_KIND_PUT] -
+	    before->requests[S3_KIND_PUT];
+	sum->retries = now->retries - before->retries;
+}
+
+static const char *outcome_of(const struct cycle_summary *sum)
+{
+	if (sum->stopped || sum->error.kind == ERROR_STOPPED)
+		return "stopped";
+	if (sum->error.kind != ERROR_NONE)
+		return "failed";
+	return sum->failed > 0 || sum->waiting > 0 ? "partial" : "done";
+}
+
+static int end_run(struct cycle *c, int64_t id, int64_t started_ns,
+    struct cycle_summary *sum)
+{
+	const struct manifest_run run = {
+		.id = id,
+		.started_ns = started_ns,
+		.ended_ns = clock_wall_ns(),
+		.outcome = outcome_of(sum),
+		.local_keys = sum->local_keys,
+		.remote_keys = sum->remote_keys,
+		.uploaded = sum->uploaded,
+		.downloaded = sum->downloaded,
+		.adopted = sum->adopted,
+		.bytes_up = sum->bytes_up,
+		.bytes_down = sum->bytes_down,
+		.failed = sum->failed,
+		.waiting = sum->waiting,
+		.blocked = sum->blocked,
+		.differing = sum->differing,
+		.list_requests = sum->list_requests,
+		.get_requests = sum->get_requests,
+		.put_requests = sum->put_requests,
+		.retries = sum->retries,
+		.survey_ns = sum->survey_ns,
+		.transfer_ns = sum->transfer_ns,
+		.error = sum->error.kind == ERROR_NONE ? NULL :
+		    sum->error.text,
+	};
+	struct error error = ERROR_INIT;
+
+	if (manifest_run_end(c->manifest, &run, &error) == 0 &&
+	    manifest_checkpoint(c->manifest, &error) == 0)
+		return 0;
+	if (sum->error.kind == ERROR_NONE)
+		sum->error = error;
+	return -1;
+}
+
+static int run_phases(struct cycle *c, struct tree *tree,
+    struct cycle_summary *sum)
+{
+	const struct s3_usage before = *c->bucket->ops->usage(c->bucket);
+	int64_t started_ns = clock_wall_ns();
+	struct survey_result found;
+	int64_t id = 0;
+	int status;
+
+	if (c->kind == CYCLE_PLAN) {
+		status = run_survey(c, tree, &found, sum);
+		count_requests(c, &before, sum);
+		return status;
+	}
+	if (tree_fs_sweep(tree, &sum->error) < 0 ||
+	    manifest_run_begin(c->manifest, started_ns, &id, &sum->error) < 0)
+		return -1;
+	status = run_survey(c, tree, &found, sum);
+	if (status == 0)
+		status = run_transfers(c, tree, sum);
+	count_requests(c, &before, sum);
+	return end_run(c, id, started_ns, sum) < 0 ? -1 : status;
+}
+
+int cycle_run(struct cycle *c, const struct cycle_events *events,
+    struct cycle_summary *sum)
+{
+	struct tree *tree = NULL;
+	int status = -1;
+
+	*sum = (struct cycle_summary){ 0 };
+	c->events = events;
+	c->started_ns = clock_mono_ns();
+	if (tree_fs_open(&tree, c->pair->local, &sum->error) == 0) {
+		if (check_identity(c, tree, &sum->error) == 0)
+			status = run_phases(c, tree, sum);
+		tree->ops->free(tree);
+	}
+	if (sum->error.kind == ERROR_STOPPED) {
+		sum->stopped = true;
+		error_clear(&sum->error);
+	}
+	return sum->error.kind == ERROR_NONE ? 0 : status;
+}
+
+int cycle_each_pending(struct cycle *c,
+    void (*each)(void *arg, const struct manifest_pending *pending),
+    void *arg, struct error *err)
+{
+	struct manifest_reader *rows = manifest_reader_pending(c->manifest,
+	    NULL, 0);
+	struct manifest_pending row;
+	int got;
+
+	while ((got = manifest_reader_pending_row(rows, &row, err)) > 0)
+		each(arg, &row);
+	manifest_reader_free(rows);
+	return got;
+}
+
+int cycle_exit_status(const struct cycle_summary *sum)
+{
+	if (sum->error.kind != ERROR_NONE) {
+		int status = error_exit_status(sum->error.kind);
+
+		return status == 1 ? 3 : status;
+	}
+	return sum->failed > 0 || sum->waiting > 0 ? 1 : 0;
+}
