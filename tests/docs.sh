@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The documents tell the truth: README.md's map names every source, and only
+# files that exist; man pages are well-formed; every option is in its page.
+set -u
+build=$PWD
+cd "${srcdir:-.}" || exit
+. tests/tap.sh
+
+# The map's entries as DIRECTORY/NAME; those of the top level as ./NAME.
+map() {
+	awk '/^## The map/ { map = 1 }
+	    map && /^```/ { if (inside++) exit; next }
+	    !inside { next }
+	    /^[^ ]/ { directory = $1; next }
+	    { print directory $1 }' README.md
+}
+
+# entry FILE: the map's entry that FILE belongs to.
+entry() {
+	local module=${1##*/}
+	module=${module%.*}
+	case $1 in
+	include/* | src/*)
+		module=${1#*/}
+		module=${module%.*}
+		echo "${module%_internal}"
+		;;
+	tests/unit/test_*)
+		grep -xE "[a-z0-9]+/${module#test_}" <<<"$map" ||
+		    echo "?/${module#test_}"
+		;;
+	*/*) echo "$1" ;;
+	*) echo "./$1" ;;
+	esac
+}
+
+# In a checkout, what was added to it; in a release, nothing.
+tracked() {
+	[ ! -e .git ] || git ls-files --cached --others --exclude-standard |
+	    while read -r file; do
+		[ ! -e "$file" ] || echo "$file"
+	    done
+}
+
+unnamed() {
+	local file name
+	tracked | while read -r file; do
+		for name in $(entry "$file"); do
+			grep -qxF -- "$name" <<<"$map" ||
+			    echo "$file: no line for ${name##*/}"
+		done
+	done | sort -u
+}
+
+# A module needs one of its three files; anything else is itself. Dotfiles are
+# not part of a release.
+unreal() {
+	local name
+	while read -r name; do
+		case $name in
+		./.*) [ ! -e .git ] || [ -e "$name" ] ;;
+		base/* | s3/* | manifest/* | sync/* | cmd/*)
+			[ -e "include/$name.h" ] || [ -e "src/$name.c" ]
+			;;
+		*) [ -e "$name" ] ;;
+		esac || echo "$name"
+	done <<<"$map"
+}
+
+# Options of the program that no line of the man page is about.
+undocumented() {
+	"$build/s3sync" --help | sed -n 's/^ *--\([a-z_]*\).*/\1/p' |
+	    while read -r option; do
+		grep -qE "^\.It (Fl Fl|Cm) $option( |$)" "$@" ||
+		    echo "$option"
+	    done
+}
+
+map=$(map)
+check_empty "the map of README.md names every file" "$(unnamed)"
+check_empty "the map names only what exists" "$(unreal)"
+check_empty "the map names nothing twice" "$(sort <<<"$map" | uniq -d)"
+
+for page in man/*.[1-8]; do
+	[ -e "$page" ] || continue
+	if command -v mandoc >/dev/null; then
+		check "$page is well-formed" mandoc -T lint -W warning "$page"
+	else
+		tap_skip "$page is well-formed" "mandoc is not installed"
+	fi
+done
+[ ! -x "$build/s3sync" ] ||
+    check_empty "every option is in a man page" "$(undocumented man/*.[15])"
+tap_end
