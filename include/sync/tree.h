@@ -6,7 +6,9 @@
  * root touched. Nothing that exists is ever overwritten.
  *
  * probe, read_*, write_* and publish may block and may be called from any
- * thread; a scan belongs to the thread that started it.
+ * thread; a scan belongs to the thread that started it. A key that path_check
+ * refuses is refused here too (ERROR_BLOCKED). The texts of errors about one
+ * key do not name it: callers do.
  */
 #ifndef SYNC_TREE_H
 #define SYNC_TREE_H
@@ -28,9 +30,10 @@ struct tree_writer;
 enum tree_kind {
 	TREE_FILE,
 	TREE_OTHER,   /* a symlink, FIFO, socket, device: never synced, in the way */
-	TREE_UNKNOWN, /* ${key} ends in '/': what is below could not be read, is
-	               * on another file system, or has a name that no key can
-	               * have. Nothing below may be called absent. */
+	TREE_UNKNOWN, /* It could not be looked at. ${key} ends in '/': what is
+	               * below could not be read, is on another file system, or
+	               * has a name that no key can have; nothing below may be
+	               * called absent. Else: ${key} itself may not. */
 };
 
 struct tree_entry {
@@ -49,7 +52,7 @@ enum tree_probe {
 	TREE_HAS_FILE,      /* something other than a directory has the name */
 	TREE_HAS_DIRECTORY, /* a directory has the name */
 	TREE_PARENT_IN_WAY, /* a parent is not a directory */
-	TREE_CANNOT_TELL,   /* unreadable */
+	TREE_CANNOT_TELL,   /* unreadable, or on another file system */
 };
 
 /* One finished download on its way to its final name. */
@@ -73,14 +76,15 @@ struct tree_ops {
 	 */
 	struct tree_scan *(*scan_start)(struct tree *t,
 	    const struct filter *filter, void (*wake)(void *arg), void *arg);
-	/* TREE_FAILED: the root itself could not be read. */
+	/* TREE_FAILED: the root itself could not be read, or was removed. */
 	enum tree_step (*scan_next)(struct tree_scan *s, struct tree_entry *out,
 	    struct error *err);
 	void (*scan_free)(struct tree_scan *s); /* any time */
 
 	enum tree_probe (*probe)(struct tree *t, const char *key, size_t len);
 
-	/* Opens a regular file; *sig is what it shows now. */
+	/* Opens a regular file; *sig is what it shows now. Anything else that
+	 * has the name is ERROR_BLOCKED, and never waited for. */
 	int (*read_open)(struct tree *t, const char *key, size_t len,
 	    struct tree_reader **r, struct local_sig *sig, struct error *err);
 	/* pread: bytes, 0 at the end, -1. */
@@ -93,7 +97,7 @@ struct tree_ops {
 	void (*read_close)(struct tree_reader *r);
 
 	/* A file without a name (O_TMPFILE; else a name below .s3sync/tmp),
-	 * with room for ${size} bytes reserved. */
+	 * with room for ${size} bytes reserved where that is not a waste. */
 	int (*write_open)(struct tree *t, int64_t size, struct tree_writer **w,
 	    struct error *err);
 	int (*write_at)(struct tree_writer *w, int64_t offset, const void *buf,
@@ -101,7 +105,7 @@ struct tree_ops {
 	/* Read back what was written, for a checksum that follows the writes. */
 	ssize_t (*write_read_at)(struct tree_writer *w, int64_t offset,
 	    void *buf, size_t len, struct error *err);
-	/* Mode and mtime; no more writes. */
+	/* Sets the mtime; no more writes. Required before publish. */
 	int (*write_finish)(struct tree_writer *w, int64_t mtime_ns,
 	    struct error *err);
 	void (*write_abandon)(struct tree_writer *w); /* and frees; NULL: nothing */
