@@ -35,12 +35,12 @@ entry() {
 	esac
 }
 
-# In a checkout, what was added to it; in a release, nothing.
+# In a checkout, whoever owns it, its files; in a release, none.
 tracked() {
-	[ ! -e .git ] || git ls-files --cached --others --exclude-standard |
-	    while read -r file; do
+	[ ! -e .git ] || git -c safe.directory='*' ls-files \
+	    --cached --others --exclude-standard | while read -r file; do
 		[ ! -e "$file" ] || echo "$file"
-	    done
+	done
 }
 
 unnamed() {
@@ -78,7 +78,7 @@ undocumented() {
 }
 
 map=$(map)
-check_empty "the map of README.md names every file" "$(unnamed)"
+check_empty "the map of README.md names every file" "$(unnamed 2>&1)"
 check_empty "the map names only what exists" "$(unreal)"
 check_empty "the map names nothing twice" "$(sort <<<"$map" | uniq -d)"
 
