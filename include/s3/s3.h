@@ -132,6 +132,10 @@ struct s3_put {
 	size_t key_len;
 	int64_t size;
 	const unsigned char *sha256; /* 32 bytes; NULL: UNSIGNED-PAYLOAD */
+	/* Where the content's 16 bytes of MD5 are by the time the last byte was
+	 * read; NULL: nowhere. It tells our own object from another's when a
+	 * reply was lost and the next attempt finds the key taken. */
+	const unsigned char *md5;
 	const struct etag *if_match; /* replace exactly this; NULL: */
 	bool if_none_match;          /* only where nothing is */
 	int64_t mtime_ns;            /* sent as x-amz-meta-mtime; INT64_MIN: not */

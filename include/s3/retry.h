@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each failure means: whether to ask again and when, how the request
+ * ends if not, and what to tell. One table answers all of it. Pure.
+ */
+#ifndef S3_RETRY_H
+#define S3_RETRY_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "s3/s3.h"
+#include "s3/xml.h"
+
+enum retry_class {
+	RETRY_TRANSIENT,   /* ask again after a short while */
+	RETRY_THROTTLE,    /* ask again after a longer while, and ask less */
+	RETRY_CLOCK,       /* learn the server's time, ask again at once */
+	RETRY_CREDENTIALS, /* other keys might do; these do not */
+	RETRY_REGION,      /* another region might do */
+	RETRY_CONFLICT,    /* a condition did not hold */
+	RETRY_KEY,         /* this key has no other answer */
+	RETRY_FATAL,       /* no key has another answer */
+};
+
+/* What was asked for, as far as it decides what an answer means. */
+enum retry_asked {
+	RETRY_LIST = 1,
+	RETRY_GET = 2,
+	RETRY_PUT = 4,      /* whatever is there */
+	RETRY_PUT_NEW = 8,  /* If-None-Match: * */
+	RETRY_PUT_SAME = 16 /* If-Match */
+};
+
+/* A 2xx reply that S3 cannot have meant, in the place of a CURLcode. */
+#define RETRY_GARBLED (-1)
+
+struct retry_reply {
+	enum retry_asked asked;
+	int curl;               /* CURLcode, RETRY_GARBLED, or 0: see status */
+	int status;             /* HTTP */
+	int sys;                /* errno of a failed connect, or 0 */
+	const char *detail;     /* libcurl's words, or what is garbled */
+	struct xml_error error; /* what the body said */
+	const char *own_region; /* and where we asked */
+	const char *bucket;
+	const char *endpoint;   /* "http://127.0.0.1:9000" */
+	const char *server;     /* "127.0.0.1:9000" */
+	int attempts;
+};
+
+struct retry_rule {
+	int curl;                /* 0: any */
+	int status;              /* 0: any */
+	const char *code;        /* NULL: any */
+	unsigned asked;          /* 0: any; else enum retry_asked, or'ed */
+	enum retry_class class;
+	enum s3_outcome outcome; /* if not asked again */
+	enum error_kind kind;
+	int attempts;            /* at most; 0: as many as are allowed */
+	const char *what;        /* the message: what failed … */
+	const char *remedy;      /* … and what to do; NULL: the server's words */
+};
+
+/* The rule for ${reply}; there is always one. */
+const struct retry_rule *retry_find(const struct retry_reply *reply);
+
+/*
+ * How long to wait before the next attempt, after ${failures} (1 or more):
+ * full jitter by ${random}, and no less than the server asked for
+ * (${asked_ns}, 0: nothing), within reason.
+ */
+int64_t retry_delay_ns(enum retry_class class, int failures, int64_t asked_ns,
+    uint64_t random);
+
+/* Fills *err by ${rule}: one line, no secret, whatever the server wrote. */
+void retry_explain(const struct retry_rule *rule,
+    const struct retry_reply *reply, struct error *err);
+
+#endif

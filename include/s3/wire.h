@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests as they go over the wire: URL, header lines and signature, made
+ * anew for each attempt. Pure: the time comes in as an argument.
+ */
+#ifndef S3_WIRE_H
+#define S3_WIRE_H
+
+#include "base/clock.h"
+#include "base/signature.h"
+#include "base/strbuf.h"
+#include "s3/endpoint.h"
+#include "s3/http.h"
+#include "s3/s3.h"
+#include "s3/sigv4.h"
+
+struct wire_sender { /* who asks, and where; all borrowed */
+	const struct endpoint *endpoint;
+	struct sigv4 *signer;
+	const char *session_token; /* NULL: none */
+};
+
+#define WIRE_MTIME_MAX 40
+
+struct wire { /* one request's memory; may be used again and again */
+	struct http_request request; /* what http_call_start wants */
+	struct strbuf path, query, url, authorization, lines;
+	struct sigv4_header headers[HTTP_HEADERS_MAX]; /* those signed */
+	size_t header_count;
+	char date[CLOCK_ISO_MAX];
+	char payload[2 * 32 + 1];
+	char etag[ETAG_MAX + 3];
+	char mtime[WIRE_MTIME_MAX];
+};
+
+void wire_init(struct wire *w);
+void wire_release(struct wire *w);
+
+/* Each fills ${w->request}, signed for the server's time ${wall_ns}. */
+void wire_list(struct wire *w, const struct wire_sender *sender,
+    const struct s3_list *list, int64_t wall_ns);
+void wire_get(struct wire *w, const struct wire_sender *sender,
+    const struct s3_get *get, int64_t wall_ns);
+void wire_put(struct wire *w, const struct wire_sender *sender,
+    const struct s3_put *put, int64_t wall_ns);
+
+/* The text of x-amz-meta-mtime, as rclone writes it: seconds, and a fraction
+ * without the zeros at its end. */
+void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX]);
+/* INT64_MIN: not a time. Digits past nanoseconds are dropped. */
+int64_t wire_parse_mtime(const char *text);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+/* One libcurl multi loop; easy handles and their connections are reused. */
+#include "s3/http.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <curl/curl.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#define USER_AGENT "s3sync/" PACKAGE_VERSION
+#define CONNECT_TIMEOUT_MS 5000L
+/* S3 hangs up on a connection after about 5 s of quiet. */
+#define CONNECTION_MAX_IDLE_S 4L
+/* Several addresses stand behind one name, and they change. */
+#define DNS_CACHE_S 10L
+/* A buffer is touched only as far as it is filled: small objects cost little. */
+#define BUFFER_SIZE 65536L
+#define POLL_MAX_NS (60 * CLOCK_SECOND)
+
+struct http {
+	CURLM *multi;
+	char *ca_bundle;    /* NULL: libcurl's CAPATH */
+	long connections;
+	int64_t idle_timeout_ns;
+	int64_t sweep_ns;   /* when calls are next looked at for idleness */
+	struct http_call *active; /* those in exchange */
+};
+
+struct http_call {
+	struct http *http;
+	CURL *easy;
+	const struct http_events *events;
+	void *arg;
+	struct http_call *next, *prev; /* in http->active */
+	struct curl_slist headers[HTTP_HEADERS_MAX];
+	int64_t body_size;
+	int64_t offset;      /* of the body, next to be read */
+	int64_t moved;       /* bytes, as of moved_ns */
+	int64_t moved_ns;    /* when that number last grew */
+	bool active;
+	bool resent;
+	bool broken;         /* a callback said stop */
+	char text[CURL_ERROR_SIZE];
+};
+
+/* The CA store of a file is kept for all connections; with CAPATH set, as it
+ * is by default on Debian, each new connection would parse it again: 20 ms. */
+static char *find_ca_bundle(const char *asked)
+{
+	char *found = NULL;
+	struct stat st;
+	CURL *easy;
+
+	if (asked)
+		return alloc_string(asked);
+	easy = curl_easy_init();
+	if (easy && !curl_easy_getinfo(easy, CURLINFO_CAINFO, &found) &&
+	    found && stat(found, &st) == 0)
+		found = alloc_string(found);
+	else
+		found = NULL;
+	curl_easy_cleanup(easy);
+	return found;
+}
+
+int http_new(struct http **http, const struct http_options *options,
+    struct error *err)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct http *h;
+
+	*http = NULL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return error_set(err, ERROR_NETWORK, "libcurl cannot start");
+	/* With NOSIGNAL libcurl leaves it to us: OpenSSL writes to a closed
+	 * connection must fail, not kill. */
+	sigaction(SIGPIPE, &ignore, NULL);
+	h = alloc_zero(1, sizeof(*h));
+	h->multi = curl_multi_init();
+	if (!h->multi) {
+		free(h);
+		curl_global_cleanup();
+		return error_set(err, ERROR_NETWORK, "libcurl cannot start");
+	}
+	h->ca_bundle = find_ca_bundle(options->ca_bundle);
+	h->connections = (long)options->connections;
+	h->idle_timeout_ns = options->idle_timeout_ns;
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->connections);
+	*http = h;
+	return 0;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	assert(!http->active);
+	curl_multi_cleanup(http->multi);
+	free(http->ca_bundle);
+	free(http);
+	curl_global_cleanup();
+}
+
+static size_t on_read(char *buf, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	int64_t left = call->body_size - call->offset;
+	size_t len = size * count;
+	ssize_t n;
+
+	if ((int64_t)len > left)
+		len = (size_t)left;
+	if (len == 0)
+		return 0;
+	n = call->events->read(call->arg, call->offset, buf, len);
+	if (n <= 0 || (size_t)n > len) {
+		call->broken = true;
+		return CURL_READFUNC_ABORT;
+	}
+	call->offset += n;
+	return (size_t)n;
+}
+
+/* libcurl sends again by itself where a kept connection turns out dead. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http_call *call = arg;
+
+	if (origin != SEEK_SET || offset < 0 || offset > call->body_size)
+		return CURL_SEEKFUNC_FAIL;
+	call->resent = call->resent || offset < call->offset;
+	call->offset = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	size_t len = size * count;
+
+	if (call->events->body(call->arg, bytes, len)) {
+		call->broken = true;
+		return len ? 0 : 1;
+	}
+	return len;
+}
+
+/* What is the same for every exchange is set once. */
+static void set_constants(CURL *easy, struct http_call *call)
+{
+	const struct http *h = call->http;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->text);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+	    (long)CURL_HTTP_VERSION_1_1);
+	/* "/./" and "/../" are part of keys. */
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	/* The Host header is signed: another host is another request. */
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
+	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, call);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	if (h->ca_bundle) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, h->ca_bundle);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+}
+
+struct http_call *http_call_new(struct http *http,
+    const struct http_events *events, void *arg)
+{
+	struct http_call *call = alloc_zero(1, sizeof(*call));
+
+	call->http = http;
+	call->events = events;
+	call->arg = arg;
+	call->easy = curl_easy_init();
+	if (!call->easy)
+		alloc_failed();
+	set_constants(call->easy, call);
+	return call;
+}
+
+void http_call_free(struct http_call *call)
+{
+	if (!call)
+		return;
+	http_call_stop(call);
+	curl_easy_cleanup(call->easy);
+	free(call);
+}
+
+static void set_request(struct http_call *call, const struct http_request *r)
+{
+	CURL *easy = call->easy;
+
+	assert(r->header_count <= HTTP_HEADERS_MAX);
+	for (size_t i = 0; i < r->header_count; i++) {
+		call->headers[i].data = (char *)r->headers[i];
+		call->headers[i].next = i + 1 < r->header_count ?
+		    &call->headers[i + 1] : NULL;
+	}
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
+	    r->header_count ? call->headers : NULL);
+	/* HTTPGET undoes UPLOAD; the method's name is set for both. */
+	if (r->body_size < 0)
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	else
+		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+	    (curl_off_t)r->body_size);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+void http_call_start(struct http_call *call, const struct http_request *r)
+{
+	struct http *h = call->http;
+	CURLMcode code;
+
+	assert(!call->active);
+	set_request(call, r);
+	call->body_size = r->body_size;
+	call->offset = 0;
+	call->moved = 0;
+	call->moved_ns = clock_mono_ns();
+	call->resent = false;
+	call->broken = false;
+	call->text[0] = '\0';
+	call->active = true;
+	call->prev = NULL;
+	call->next = h->active;
+	if (h->active)
+		h->active->prev = call;
+	else
+		h->sweep_ns = call->moved_ns + h->idle_timeout_ns;
+	h->active = call;
+	code = curl_multi_add_handle(h->multi, call->easy);
+	if (code == CURLM_OUT_OF_MEMORY)
+		alloc_failed();
+	assert(code == CURLM_OK);
+}
+
+static void leave(struct http_call *call)
+{
+	struct http *h = call->http;
+
+	curl_multi_remove_handle(h->multi, call->easy);
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		h->active = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	call->active = false;
+}
+
+void http_call_stop(struct http_call *call)
+{
+	if (call->active)
+		leave(call);
+}
+
+int http_call_status(const struct http_call *call)
+{
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+int64_t http_call_length(const struct http_call *call)
+{
+	curl_off_t length = -1;
+
+	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+	    &length);
+	return length;
+}
+
+const char *http_call_header(const struct http_call *call, const char *name)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header))
+		return NULL;
+	return header->value;
+}
+
+static void end_call(struct http_call *call, CURLcode code, const char *text)
+{
+	struct http_end end = { .curl = (int)code, .text = text,
+		.resent = call->resent };
+	long sys = 0;
+
+	end.status = http_call_status(call);
+	if (code && !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
+		end.sys = (int)sys;
+	leave(call);
+	call->events->end(call->arg, &end);
+}
+
+static void end_finished(struct http *h)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(h->multi, &left))) {
+		CURLcode code = message->data.result;
+		struct http_call *call;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		if (call->broken)
+			code = CURLE_ABORTED_BY_CALLBACK;
+		end_call(call, code, call->text[0] ? call->text :
+		    curl_easy_strerror(code));
+	}
+}
+
+static int64_t bytes_moved(struct http_call *call)
+{
+	curl_off_t up = 0, down = 0;
+	long head = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &head);
+	return up + down + head;
+}
+
+/* libcurl's own low-speed limit averages over seconds; here a call ends when
+ * its counters have stood still for the timeout, at most a quarter late. */
+static void end_idle(struct http *h, int64_t now)
+{
+	struct http_call *next;
+
+	if (!h->active || now < h->sweep_ns)
+		return;
+	h->sweep_ns = now + h->idle_timeout_ns / 4;
+	for (struct http_call *call = h->active; call; call = next) {
+		int64_t moved = bytes_moved(call);
+
+		next = call->next;
+		if (moved != call->moved) {
+			call->moved = moved;
+			call->moved_ns = now;
+		} else if (now - call->moved_ns >= h->idle_timeout_ns) {
+			end_call(call, CURLE_OPERATION_TIMEDOUT,
+			    "the server fell silent");
+		}
+	}
+}
+
+static int multi_failed(CURLMcode code, struct error *err)
+{
+	return error_set(err, ERROR_NETWORK, "libcurl: %s",
+	    curl_multi_strerror(code));
+}
+
+int http_turn(struct http *http, struct error *err)
+{
+	int running;
+	CURLMcode code = curl_multi_perform(http->multi, &running);
+
+	if (code)
+		return multi_failed(code, err);
+	end_finished(http);
+	end_idle(http, clock_mono_ns());
+	return 0;
+}
+
+int http_sleep(struct http *http, int64_t timeout_ns, struct error *err)
+{
+	CURLMcode code;
+
+	if (http->active) {
+		int64_t sweep = http->sweep_ns - clock_mono_ns();
+
+		if (sweep < timeout_ns)
+			timeout_ns = sweep;
+	}
+	if (timeout_ns < 0)
+		timeout_ns = 0;
+	if (timeout_ns > POLL_MAX_NS)
+		timeout_ns = POLL_MAX_NS;
+	code = curl_multi_poll(http->multi, NULL, 0,
+	    (int)((timeout_ns + CLOCK_MS - 1) / CLOCK_MS), NULL);
+	return code ? multi_failed(code, err) : 0;
+}
+
+void http_wake(struct http *http)
+{
+	curl_multi_wakeup(http->multi);
+}

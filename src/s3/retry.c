@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* What each failure means: one table, and how its rows are read. */
+#include "s3/retry.h"
+
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/strbuf.h"
+
+#define TRANSIENT_BASE_NS (50 * CLOCK_MS)
+#define THROTTLE_BASE_NS CLOCK_SECOND
+#define DELAY_MAX_NS (20 * CLOCK_SECOND)
+#define MESSAGE_MAX ((size_t)2048)
+
+#define PUTS (RETRY_PUT | RETRY_PUT_NEW | RETRY_PUT_SAME)
+
+/* Columns that many rows share. */
+#define NETWORK .outcome = S3_FAILED, .kind = ERROR_NETWORK
+#define THROTTLED(text)                                                        \
+	{ .code = text, .class = RETRY_THROTTLE, NETWORK,                      \
+	  .what = "the server is busy and asks for fewer requests",            \
+	  .remedy = "lower jobs, or try later" }
+#define TROUBLED(text)                                                         \
+	{ .code = text, .class = RETRY_TRANSIENT, NETWORK,                     \
+	  .what = "the server has trouble" }
+#define BROKEN(number)                                                         \
+	{ .curl = number, .class = RETRY_TRANSIENT, NETWORK,                   \
+	  .what = "the connection to {server} broke" }
+#define STALE(text)                                                            \
+	{ .code = text, .class = RETRY_CREDENTIALS, .outcome = S3_REFUSED,     \
+	  .kind = ERROR_CREDENTIALS, .what = "the session token is no longer " \
+	  "good", .remedy = "set new credentials" }
+#define ELSEWHERE                                                              \
+	.class = RETRY_REGION, .outcome = S3_REFUSED, .kind = ERROR_BUCKET,    \
+	.what = "bucket '{bucket}' is in {region}, and was asked for in "      \
+	"{own}", .remedy = "set region to the bucket's own"
+#define CONTENDED(text, who, ends, why)                                        \
+	{ .code = text, .asked = who, .class = RETRY_TRANSIENT,                \
+	  .outcome = ends, .kind = why, .what = "another writer is at this "   \
+	  "key" }
+#define CORRUPTED(text)                                                        \
+	{ .code = text, .class = RETRY_TRANSIENT, .outcome = S3_FAILED,        \
+	  .kind = ERROR_CHANGED, .attempts = 2,                                \
+	  .what = "what arrived is not what was announced",                    \
+	  .remedy = "the file changed while it was sent, or the line is bad" }
+#define CLOSED(text)                                                           \
+	{ .code = text, .class = RETRY_FATAL, .outcome = S3_REFUSED,           \
+	  .kind = ERROR_BUCKET, .what = "the account that pays for bucket "    \
+	  "'{bucket}' is closed to requests" }
+
+/* The first row that fits counts: codes of S3's own, then what libcurl says,
+ * then bare HTTP. facts: the error tables of the AWS tools and of others. */
+static const struct retry_rule rules[] = {
+	/* ask less */
+	THROTTLED("SlowDown"),
+	THROTTLED("SlowDownRead"),
+	THROTTLED("SlowDownWrite"),
+	THROTTLED("Throttling"),
+	THROTTLED("ThrottlingException"),
+	THROTTLED("ThrottledException"),
+	THROTTLED("RequestThrottled"),
+	THROTTLED("RequestThrottledException"),
+	THROTTLED("TooManyRequests"),
+	THROTTLED("TooManyRequestsException"),
+	THROTTLED("ProvisionedThroughputExceededException"),
+	THROTTLED("TransactionInProgressException"),
+	THROTTLED("RequestLimitExceeded"),
+	THROTTLED("BandwidthLimitExceeded"),
+	THROTTLED("LimitExceededException"),
+	THROTTLED("EC2ThrottledException"),
+
+	/* ask again */
+	TROUBLED("InternalError"),
+	TROUBLED("InternalServerError"),
+	TROUBLED("ServiceUnavailable"),
+	TROUBLED("RequestTimeout"),
+	TROUBLED("RequestTimeoutException"),
+	TROUBLED("PriorRequestNotComplete"),
+	TROUBLED("IncompleteBody"),
+	CORRUPTED("BadDigest"),
+	CORRUPTED("XAmzContentSHA256Mismatch"),
+	CONTENDED("ConditionalRequestConflict", RETRY_PUT_NEW, S3_EXISTS,
+	    ERROR_EXISTS),
+	CONTENDED("ConditionalRequestConflict", RETRY_PUT_SAME, S3_CHANGED,
+	    ERROR_CHANGED),
+	CONTENDED("OperationAborted", RETRY_PUT_NEW, S3_EXISTS, ERROR_EXISTS),
+	CONTENDED("OperationAborted", RETRY_PUT_SAME, S3_CHANGED,
+	    ERROR_CHANGED),
+	TROUBLED("ConditionalRequestConflict"),
+	TROUBLED("OperationAborted"),
+
+	/* ask at another time */
+	{ .code = "RequestTimeTooSkewed", .class = RETRY_CLOCK,
+	  .outcome = S3_REFUSED, .kind = ERROR_CREDENTIALS,
+	  .what = "the server refuses this machine's time, and its own too",
+	  .remedy = "set the clocks of both (this machine: timedatectl "
+	  "set-ntp true)" },
+
+	/* ask with other keys */
+	{ .code = "SignatureDoesNotMatch", .class = RETRY_FATAL,
+	  .outcome = S3_REFUSED, .kind = ERROR_CREDENTIALS,
+	  .what = "credentials refused",
+	  .remedy = "check AWS_SECRET_ACCESS_KEY" },
+	{ .code = "InvalidAccessKeyId", .class = RETRY_CREDENTIALS,
+	  .outcome = S3_REFUSED, .kind = ERROR_CREDENTIALS,
+	  .what = "credentials refused",
+	  .remedy = "the server does not know AWS_ACCESS_KEY_ID: check it, "
+	  "and the endpoint" },
+	STALE("ExpiredToken"),
+	STALE("InvalidToken"),
+	STALE("TokenRefreshRequired"),
+	{ .code = "AccessDenied", .asked = RETRY_LIST, .class = RETRY_FATAL,
+	  .outcome = S3_DENIED, .kind = ERROR_BUCKET,
+	  .what = "these credentials may not list bucket '{bucket}'",
+	  .remedy = "grant s3:ListBucket on it" },
+	{ .code = "AccessDenied", .asked = RETRY_GET, .class = RETRY_KEY,
+	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
+	  .what = "these credentials may not read it",
+	  .remedy = "grant s3:GetObject" },
+	{ .code = "AccessDenied", .asked = PUTS, .class = RETRY_KEY,
+	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
+	  .what = "these credentials may not write it",
+	  .remedy = "grant s3:PutObject" },
+
+	/* ask elsewhere */
+	{ .code = "AuthorizationHeaderMalformed", ELSEWHERE },
+	{ .code = "PermanentRedirect", ELSEWHERE },
+	{ .code = "TemporaryRedirect", ELSEWHERE },
+	{ .code = "IllegalLocationConstraintException", ELSEWHERE },
+	{ .status = 301, ELSEWHERE },
+	{ .status = 307, ELSEWHERE },
+	{ .status = 308, ELSEWHERE },
+
+	/* ask for nothing more */
+	{ .code = "NoSuchBucket", .class = RETRY_FATAL, .outcome = S3_REFUSED,
+	  .kind = ERROR_BUCKET,
+	  .what = "bucket '{bucket}' does not exist at {endpoint}",
+	  .remedy = "create it or correct the remote" },
+	{ .code = "InvalidBucketName", .class = RETRY_FATAL,
+	  .outcome = S3_REFUSED, .kind = ERROR_BUCKET,
+	  .what = "'{bucket}' is no name for a bucket at {endpoint}",
+	  .remedy = "correct the remote" },
+	CLOSED("AllAccessDisabled"),
+	CLOSED("AccountProblem"),
+	CLOSED("NotSignedUp"),
+	CLOSED("PaymentRequired"),
+
+	/* a condition did not hold */
+	{ .status = 412, .asked = RETRY_PUT_NEW, .class = RETRY_CONFLICT,
+	  .outcome = S3_EXISTS, .kind = ERROR_EXISTS,
+	  .what = "the bucket has an object of this key by now",
+	  .remedy = "it was left as it is" },
+	{ .status = 412, .class = RETRY_CONFLICT, .outcome = S3_CHANGED,
+	  .kind = ERROR_CHANGED,
+	  .what = "the object is another one by now",
+	  .remedy = "it is looked at again in the next cycle" },
+
+	/* this key only */
+	{ .code = "NoSuchKey", .class = RETRY_KEY, .outcome = S3_ABSENT,
+	  .kind = ERROR_CHANGED, .what = "the object is gone",
+	  .remedy = "it is looked at again in the next cycle" },
+	{ .code = "InvalidObjectState", .class = RETRY_KEY,
+	  .outcome = S3_ARCHIVED, .kind = ERROR_REMOTE,
+	  .what = "the object is archived",
+	  .remedy = "restore it before it can be read" },
+	{ .code = "EntityTooLarge", .class = RETRY_KEY, .outcome = S3_FAILED,
+	  .kind = ERROR_BLOCKED,
+	  .what = "the file is too large for this server" },
+	{ .code = "KeyTooLongError", .class = RETRY_KEY,
+	  .outcome = S3_FAILED, .kind = ERROR_BLOCKED,
+	  .what = "the key is too long for this server",
+	  .remedy = "shorten the path, or exclude it" },
+	{ .code = "NotImplemented", .asked = RETRY_PUT_NEW | RETRY_PUT_SAME,
+	  .class = RETRY_KEY, .outcome = S3_FAILED, .kind = ERROR_REMOTE,
+	  .what = "the server cannot write under a condition "
+	  "(If-None-Match, If-Match)",
+	  .remedy = "nothing was written: without it another writer's object "
+	  "could be lost" },
+
+	/* no whole reply */
+	{ .curl = RETRY_GARBLED, .asked = RETRY_LIST, .class = RETRY_TRANSIENT,
+	  .outcome = S3_FAILED, .kind = ERROR_BUCKET, .what = "{detail}",
+	  .remedy = "check that {endpoint} is an S3 server" },
+	{ .curl = RETRY_GARBLED, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "{detail}",
+	  .remedy = "check that {endpoint} is an S3 server" },
+	{ .curl = CURLE_COULDNT_RESOLVE_PROXY, .class = RETRY_TRANSIENT,
+	  NETWORK, .what = "the proxy's name cannot be resolved",
+	  .remedy = "check http_proxy and https_proxy" },
+	{ .curl = CURLE_COULDNT_RESOLVE_HOST, .class = RETRY_TRANSIENT,
+	  NETWORK, .what = "the name of {server} cannot be resolved",
+	  .remedy = "check the endpoint, the region and the network" },
+	{ .curl = CURLE_COULDNT_CONNECT, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "cannot connect to {server}",
+	  .remedy = "check that the server runs, and the endpoint" },
+	{ .curl = CURLE_OPERATION_TIMEDOUT, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "{server} does not answer",
+	  .remedy = "check the network and the endpoint" },
+	{ .curl = CURLE_SSL_CONNECT_ERROR, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "TLS with {server} failed",
+	  .remedy = "check that it speaks https" },
+	{ .curl = CURLE_PEER_FAILED_VERIFICATION, .class = RETRY_FATAL,
+	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
+	  .what = "the certificate of {server} is not trusted",
+	  .remedy = "give the file of its CA as ca_bundle" },
+	{ .curl = CURLE_SSL_CACERT_BADFILE, .class = RETRY_FATAL,
+	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
+	  .what = "the CA bundle cannot be read",
+	  .remedy = "correct ca_bundle" },
+	BROKEN(CURLE_WEIRD_SERVER_REPLY),
+	BROKEN(CURLE_HTTP2),
+	BROKEN(CURLE_PARTIAL_FILE),
+	BROKEN(CURLE_GOT_NOTHING),
+	BROKEN(CURLE_SEND_ERROR),
+	BROKEN(CURLE_RECV_ERROR),
+	BROKEN(CURLE_SEND_FAIL_REWIND),
+	BROKEN(CURLE_HTTP2_STREAM),
+	{ .curl = CURLE_UNSUPPORTED_PROTOCOL, .class = RETRY_TRANSIENT,
+	  NETWORK, .what = "{server} does not speak HTTP",
+	  .remedy = "check the endpoint: http or https, and the port" },
+
+	/* no code, or one that is not known */
+	{ .status = 429, .class = RETRY_THROTTLE, NETWORK,
+	  .what = "the server is busy and asks for fewer requests",
+	  .remedy = "lower jobs, or try later" },
+	{ .status = 408, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 500, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 502, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 503, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 504, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 509, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the server has trouble" },
+	{ .status = 401, .class = RETRY_CREDENTIALS, .outcome = S3_REFUSED,
+	  .kind = ERROR_CREDENTIALS, .what = "credentials refused" },
+	{ .status = 407, .class = RETRY_FATAL, .outcome = S3_REFUSED,
+	  .kind = ERROR_NETWORK, .what = "the proxy wants credentials",
+	  .remedy = "put them into http_proxy and https_proxy" },
+	{ .status = 403, .asked = RETRY_LIST, .class = RETRY_FATAL,
+	  .outcome = S3_DENIED, .kind = ERROR_BUCKET,
+	  .what = "listing bucket '{bucket}' is refused" },
+	{ .status = 403, .class = RETRY_KEY, .outcome = S3_DENIED,
+	  .kind = ERROR_DENIED, .what = "the server refuses it" },
+	{ .asked = RETRY_LIST, .class = RETRY_FATAL, .outcome = S3_FAILED,
+	  .kind = ERROR_BUCKET,
+	  .what = "{endpoint} gives no listing of bucket '{bucket}'" },
+	{ .class = RETRY_KEY, .outcome = S3_FAILED, .kind = ERROR_REMOTE,
+	  .what = "the server does not do it" },
+};
+#define RULES (sizeof(rules) / sizeof(*rules))
+
+static bool fits(const struct retry_rule *rule, const struct retry_reply *reply)
+{
+	return (!rule->curl || rule->curl == reply->curl) &&
+	    (!rule->status || rule->status == reply->status) &&
+	    (!rule->code || strcmp(rule->code, reply->error.code) == 0) &&
+	    (!rule->asked || (rule->asked & reply->asked));
+}
+
+const struct retry_rule *retry_find(const struct retry_reply *reply)
+{
+	size_t i = 0;
+
+	while (i < RULES - 1 && !fits(&rules[i], reply))
+		i++;
+	return &rules[i];
+}
+
+int64_t retry_delay_ns(enum retry_class class, int failures, int64_t asked_ns,
+    uint64_t random)
+{
+	int64_t span = class == RETRY_THROTTLE ? THROTTLE_BASE_NS :
+	    TRANSIENT_BASE_NS;
+	int64_t delay;
+
+	for (int i = 1; i < failures && span < DELAY_MAX_NS; i++)
+		span *= 2;
+	if (span > DELAY_MAX_NS)
+		span = DELAY_MAX_NS;
+	delay = (int64_t)(random % (uint64_t)(span + 1));
+	if (asked_ns > DELAY_MAX_NS)
+		asked_ns = DELAY_MAX_NS;
+	return delay > asked_ns ? delay : asked_ns;
+}
+
+/* What a server wrote is shown as one line of printable text, and not at all
+ * where it repeats what we sent to prove who we are. */
+static void add_foreign(struct strbuf *out, const char *text)
+{
+	if (strstr(text, "AWS4-HMAC-SHA256") || strstr(text, "Signature="))
+		return;
+	for (; *text; text++)
+		strbuf_addc(out, (unsigned char)*text < ' ' ||
+		    *text == 0x7f ? ' ' : *text);
+}
+
+/* {name} in a sentence of the table. */
+static const char *lookup(const struct retry_reply *reply, const char *name,
+    size_t len)
+{
+	const struct {
+		const char *name;
+		const char *text;
+	} words[] = {
+		{ "bucket", reply->bucket },
+		{ "endpoint", reply->endpoint },
+		{ "server", reply->server },
+		{ "own", reply->own_region },
+		{ "region", *reply->error.region ? reply->error.region :
+		    "another region" },
+		{ "detail", reply->detail },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i].name) == len &&
+		    strncmp(words[i].name, name, len) == 0)
+			return words[i].text;
+	return "?";
+}
+
+static void expand(struct strbuf *out, const char *sentence,
+    const struct retry_reply *reply)
+{
+	const char *open;
+
+	while ((open = strchr(sentence, '{'))) {
+		size_t len = strcspn(open + 1, "}");
+
+		strbuf_add(out, sentence, (size_t)(open - sentence));
+		add_foreign(out, lookup(reply, open + 1, len));
+		sentence = open + len + 2;
+	}
+	strbuf_adds(out, sentence);
+}
+
+/* "(HTTP 503 SlowDown, request 4442587FB7D0A2F9, 8 attempts)" */
+static void add_evidence(struct strbuf *out, const struct retry_reply *reply)
+{
+	strbuf_adds(out, " (");
+	if (reply->curl == RETRY_GARBLED)
+		strbuf_addf(out, "HTTP %d", reply->status);
+	else if (reply->curl)
+		add_foreign(out, reply->sys ? strerror(reply->sys) :
+		    reply->detail);
+	else
+		strbuf_addf(out, "HTTP %d", reply->status);
+	if (*reply->error.code) {
+		strbuf_addc(out, ' ');
+		add_foreign(out, reply->error.code);
+	}
+	if (*reply->error.request_id) {
+		strbuf_adds(out, ", request ");
+		add_foreign(out, reply->error.request_id);
+	}
+	if (reply->attempts > 1)
+		strbuf_addf(out, ", %d attempts", reply->attempts);
+	strbuf_addc(out, ')');
+}
+
+void retry_explain(const struct retry_rule *rule,
+    const struct retry_reply *reply, struct error *err)
+{
+	struct strbuf text = STRBUF_INIT(MESSAGE_MAX);
+
+	expand(&text, rule->what, reply);
+	add_evidence(&text, reply);
+	if (rule->remedy) {
+		strbuf_adds(&text, ": ");
+		expand(&text, rule->remedy, reply);
+	} else if (reply->error.foreign) {
+		strbuf_addf(&text, ": the reply is %s, not S3's: check that ",
+		    reply->error.foreign);
+		expand(&text, "{endpoint} is an S3 server", reply);
+	} else if (*reply->error.message) {
+		strbuf_adds(&text, ": ");
+		add_foreign(&text, reply->error.message);
+	}
+	error_set(err, rule->kind, "%s", strbuf_text(&text));
+	strbuf_release(&text);
+}
