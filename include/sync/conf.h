@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Configuration: an INI file ([defaults], then one [pair NAME] for each pair),
- * the environment and flags. One table (conf_options) holds every option: its
- * name is both the key in the file and the flag on the command line.
+ * the environment and flags. One table (conf_option) holds every option: its
+ * name is both the key in the file and the flag on the command line. The most
+ * specific wins: flag, [pair NAME], [defaults], environment, built-in default.
  */
 #ifndef SYNC_CONF_H
 #define SYNC_CONF_H
@@ -39,7 +40,7 @@ struct conf_pair {
 	char *bucket;
 	char *prefix;         /* ends in '/' or is empty */
 	int64_t interval_ns;
-	enum decide_mode mode;
+	int mode;             /* enum decide_mode */
 	struct conf_patterns patterns;
 	struct filter *filter; /* built from patterns */
 	struct conf_words done_suffixes;
@@ -58,7 +59,7 @@ struct conf_pair {
 };
 
 struct conf {
-	struct conf_pair *pairs;
+	struct conf_pair *pairs; /* those that were asked for, in file order */
 	size_t count;
 	char *path;           /* of the file read; NULL: none */
 	char *log_file;       /* NULL: stderr */
@@ -68,7 +69,7 @@ struct conf {
 
 /* What the command line says, as it says it. */
 struct conf_flag {
-	const char *name;  /* without "--" */
+	const char *name;  /* without "--"; '-' may stand for '_' */
 	const char *value;
 };
 struct conf_request {
@@ -77,29 +78,34 @@ struct conf_request {
 	size_t flag_count;
 	const char *const *args;       /* PAIR... or LOCAL s3://… ; none: all */
 	size_t arg_count;
+	bool manifests_only;           /* a named pair's env_file is not read */
 };
 
 /*
- * Reads everything and checks it. All failures are ERROR_CONFIG (with
- * file:line) or ERROR_USAGE. The root is not looked at, nor the network.
+ * Reads everything and checks it, all pairs of the file and what they share
+ * included. All failures are ERROR_CONFIG (with file:line) or ERROR_USAGE.
+ * Whether the root is there is not looked at, nor the network.
  */
 int conf_load(struct conf *conf, const struct conf_request *request,
     struct error *err);
 void conf_release(struct conf *conf);
 
 /* "s3://BUCKET[/PREFIX[/]]" → bucket and prefix (malloc'ed, '/' added). */
-int conf_parse_remote(const char *text, char **bucket, char **prefix,
+int conf_remote_parse(const char *text, char **bucket, char **prefix,
     struct error *err);
 
 /* The table, for --help, for completion and for the test of the documents. */
+#define CONF_VARIABLES 2
 struct conf_option {
 	const char *name;
 	const char *argument; /* "DURATION", "GLOB", … */
 	const char *fallback; /* the default as text; NULL: none */
 	const char *help;
+	const char *environment[CONF_VARIABLES]; /* that stand in; first wins */
 	bool global;          /* [defaults] only */
 	bool repeatable;
 };
+/* By name, where '-' may stand for '_'; NULL: there is none. */
 const struct conf_option *conf_option_find(const char *name);
 const struct conf_option *conf_option_at(size_t index); /* NULL: past the end */
 

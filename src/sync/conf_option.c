@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one table of options: what each is called, where its value goes, how it
+ * is read and what it is when nobody says. A new option is a row here, a field
+ * in conf.h and a paragraph in s3sync.conf(5).
+ */
+#include "sync/conf_internal.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+
+struct choice {
+	const char *name; /* NULL: past the end */
+	int value;
+};
+
+struct rule {
+	struct conf_option option;
+	size_t offset; /* of the field, in struct conf or struct conf_pair */
+	int (*parse)(const struct rule *rule, const char *value, bool in_file,
+	    void *field, struct error *err);
+	const char *least, *most;     /* of durations and counts */
+	const struct choice *choices; /* of words */
+};
+
+static const struct choice modes[] = {
+	{ "existence", MODE_EXISTENCE },
+	{ NULL, 0 },
+};
+
+static const struct choice addressings[] = {
+	{ "auto", S3_ADDRESSING_AUTO },
+	{ "path", S3_ADDRESSING_PATH },
+	{ "virtual", S3_ADDRESSING_VIRTUAL },
+	{ NULL, 0 },
+};
+
+static const struct choice signings[] = {
+	{ "auto", S3_SIGNING_AUTO },
+	{ "payload", S3_SIGNING_PAYLOAD },
+	{ "headers", S3_SIGNING_HEADERS },
+	{ NULL, 0 },
+};
+
+static const struct choice log_formats[] = {
+	{ "text", LOG_FORMAT_TEXT },
+	{ "json", LOG_FORMAT_JSON },
+	{ NULL, 0 },
+};
+
+static const struct choice log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
+};
+
+static void replace(char **field, char *value)
+{
+	free(*field);
+	*field = value;
+}
+
+static int parse_choice(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	struct strbuf known = STRBUF_INIT(CONF_TEXT_MAX);
+	const struct choice *c;
+
+	(void)in_file;
+	for (c = rule->choices; c->name != NULL; c++) {
+		if (strcmp(c->name, value) == 0) {
+			*(int *)field = c->value;
+			strbuf_release(&known);
+			return 0;
+		}
+		strbuf_addf(&known, "%s%s", c == rule->choices ? "" : ", ",
+		    c->name);
+	}
+	if (c == rule->choices + 1)
+		error_set(err, ERROR_CONFIG,
+		    "'%s': this version knows only '%s'", value,
+		    strbuf_text(&known));
+	else
+		error_set(err, ERROR_CONFIG, "'%s' is none of %s", value,
+		    strbuf_text(&known));
+	strbuf_release(&known);
+	return -1;
+}
+
+static int64_t duration_ns(const char *text)
+{
+	int64_t ns = 0;
+
+	clock_parse_duration(text, &ns);
+	return ns;
+}
+
+static int parse_duration(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	int64_t ns;
+
+	(void)in_file;
+	if (clock_parse_duration(value, &ns) < 0)
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not a duration like 500ms, 90s, 5m, 2h or 1d",
+		    value);
+	if (ns < duration_ns(rule->least) || ns > duration_ns(rule->most))
+		return error_set(err, ERROR_CONFIG, "'%s' is not from %s to %s",
+		    value, rule->least, rule->most);
+	*(int64_t *)field = ns;
+	return 0;
+}
+
+static int64_t count_of(const char *text)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0')
+		return -1;
+	return n;
+}
+
+static int parse_count(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	int64_t n = count_of(value);
+
+	(void)in_file;
+	if (n < count_of(rule->least) || n > count_of(rule->most))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not a whole number from %s to %s", value,
+		    rule->least, rule->most);
+	*(int64_t *)field = n;
+	return 0;
+}
+
+const char *conf_option_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (home != NULL && *home != '\0')
+		return home;
+	user = getpwuid(geteuid());
+	return user != NULL ? user->pw_dir : "/";
+}
+
+/* "~/" is the home directory. A daemon has no directory of its own that a
+ * relative path in a file could start from; a command line has. */
+static int parse_path(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	struct strbuf path = STRBUF_INIT(CONF_TEXT_MAX);
+
+	(void)rule;
+	if (value[0] == '~') {
+		if (value[1] != '/' && value[1] != '\0')
+			return error_set(err, ERROR_CONFIG,
+			    "'%s': of '~' only '~/' is understood", value);
+		strbuf_adds(&path, conf_option_home());
+		value++;
+	} else if (in_file && value[0] != '/' && value[0] != '\0') {
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is a relative path; a configuration file needs one "
+		    "that begins with '/' or '~/'",
+		    value);
+	}
+	strbuf_adds(&path, value);
+	if (strbuf_overflowed(&path)) {
+		strbuf_release(&path);
+		return error_set(err, ERROR_CONFIG, "the path is too long");
+	}
+	replace(field, path.len > 0 ? strbuf_detach(&path) : NULL);
+	strbuf_release(&path);
+	return 0;
+}
+
+static int parse_local(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	char **local = field;
+	size_t len;
+
+	if (parse_path(rule, value, in_file, field, err) < 0)
+		return -1;
+	if (*local == NULL)
+		return error_set(err, ERROR_CONFIG, "a directory is needed");
+	for (len = strlen(*local); len > 1 && (*local)[len - 1] == '/'; len--)
+		(*local)[len - 1] = '\0';
+	return 0;
+}
+
+static int parse_remote(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	struct strbuf text = STRBUF_INIT(CONF_TEXT_MAX);
+	char *bucket, *prefix;
+
+	(void)rule;
+	(void)in_file;
+	if (conf_remote_parse(value, &bucket, &prefix, err) < 0)
+		return -1;
+	strbuf_addf(&text, "s3://%s/%s", bucket, prefix);
+	replace(field, strbuf_detach(&text));
+	free(bucket);
+	free(prefix);
+	return 0;
+}
+
+static int parse_log_file(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	if (strcmp(value, "stderr") == 0)
+		value = "";
+	if (strcmp(value, "syslog") != 0)
+		return parse_path(rule, value, in_file, field, err);
+	replace(field, alloc_string(value));
+	return 0;
+}
+
+static bool is_made_of(const char *text, const char *allowed)
+{
+	return text[strspn(text, allowed)] == '\0';
+}
+
+/* A region is part of host names and of signatures. */
+static int parse_region(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	if (!is_made_of(value,
+		"abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not the name of a region like eu-west-1", value);
+	replace(field, *value != '\0' ? alloc_string(value) : NULL);
+	return 0;
+}
+
+/* A password in it is refused, and shown to nobody. */
+static int parse_url(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	const char *host;
+	size_t len = strlen(value);
+	char *url;
+
+	(void)rule;
+	(void)in_file;
+	if (len == 0) {
+		replace(field, NULL);
+		return 0;
+	}
+	host = strstr(value, "://");
+	host = host != NULL ? host + 3 : value;
+	if (strchr(host, '@') != NULL)
+		return error_set(err, ERROR_CONFIG,
+		    "a URL must not hold a user or a password");
+	if (strncmp(value, "http://", 7) != 0 &&
+	    strncmp(value, "https://", 8) != 0)
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' does not begin with https:// or http://", value);
+	if (*host == '\0' || *host == '/' || *host == ':')
+		return error_set(err, ERROR_CONFIG, "'%s' names no host",
+		    value);
+	if (strpbrk(host, "?# \t") != NULL)
+		return error_set(err, ERROR_CONFIG,
+		    "'%s': expected https://HOST[:PORT][/PATH]", value);
+	url = alloc_string(value);
+	while (url[len - 1] == '/')
+		url[--len] = '\0';
+	replace(field, url);
+	return 0;
+}
+
+static int add_pattern(struct conf_patterns *patterns, bool include,
+    const char *glob, struct error *err)
+{
+	struct filter *trial = filter_new();
+	int rc = filter_add(trial, include, glob, err);
+
+	filter_free(trial);
+	if (rc < 0)
+		return -1;
+	ALLOC_GROW(patterns->items, patterns->count + 1, patterns->room);
+	patterns->items[patterns->count].include = include;
+	patterns->items[patterns->count++].glob = alloc_string(glob);
+	return 0;
+}
+
+static int parse_include(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	return add_pattern(field, true, value, err);
+}
+
+static int parse_exclude(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	return add_pattern(field, false, value, err);
+}
+
+static void clear_words(struct conf_words *words)
+{
+	size_t i;
+
+	for (i = 0; i < words->count; i++)
+		free(words->items[i]);
+	free(words->items);
+	*words = (struct conf_words){ .count = 0 };
+}
+
+static int parse_suffixes(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	struct conf_words *words = field;
+	size_t len;
+	char *word;
+
+	(void)rule;
+	(void)in_file;
+	clear_words(words);
+	for (value += strspn(value, " \t"); *value != '\0';
+	     value += strspn(value, " \t")) {
+		len = strcspn(value, " \t");
+		if (memchr(value, '/', len) != NULL)
+			return error_set(err, ERROR_CONFIG,
+			    "'%.*s': a suffix has no '/'", (int)len, value);
+		word = alloc_copy(value, len + 1);
+		word[len] = '\0';
+		ALLOC_GROW(words->items, words->count + 1, words->room);
+		words->items[words->count++] = word;
+		value += len;
+	}
+	return 0;
+}
+
+#define IN_PAIR(field_) .offset = offsetof(struct conf_pair, field_)
+#define IN_CONF(field_) .offset = offsetof(struct conf, field_)
+
+/* clang-format off */
+static const struct rule rules[] = {
+	{ { .name = "local", .argument = "DIR",
+	    .help = "the local root" },
+	    IN_PAIR(local), parse_local },
+	{ { .name = "remote", .argument = "s3://BUCKET/PREFIX",
+	    .help = "the remote prefix" },
+	    IN_PAIR(remote), parse_remote },
+	{ { .name = "interval", .argument = "DURATION", .fallback = "60s",
+	    .help = "between the starts of a daemon's cycles" },
+	    IN_PAIR(interval_ns), parse_duration, "100ms", "365d" },
+	{ { .name = "mode", .argument = "MODE", .fallback = "existence",
+	    .help = "copy what the other side lacks, overwrite nothing" },
+	    IN_PAIR(mode), parse_choice, .choices = modes },
+	{ { .name = "include", .argument = "GLOB", .repeatable = true,
+	    .help = "keep what an earlier pattern excludes" },
+	    IN_PAIR(patterns), parse_include },
+	{ { .name = "exclude", .argument = "GLOB", .repeatable = true,
+	    .fallback = "temp_*",
+	    .help = "leave these alone; the last match decides" },
+	    IN_PAIR(patterns), parse_exclude },
+	{ { .name = "done_suffixes", .argument = "SUFFIX...",
+	    .help = "KEY is finished where KEY + SUFFIX exists" },
+	    IN_PAIR(done_suffixes), parse_suffixes },
+	{ { .name = "settle", .argument = "DURATION", .fallback = "2s",
+	    .help = "files younger than this wait" },
+	    IN_PAIR(settle_ns), parse_duration, "0s", "1d" },
+	{ { .name = "jobs", .argument = "COUNT", .fallback = "32",
+	    .help = "transfers at once" },
+	    IN_PAIR(jobs), parse_count, "1", "1024" },
+	{ { .name = "endpoint_url", .argument = "URL",
+	    .environment = { "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL" },
+	    .help = "a server other than AWS" },
+	    IN_PAIR(endpoint_url), parse_url },
+	{ { .name = "region", .argument = "REGION",
+	    .environment = { "AWS_REGION", "AWS_DEFAULT_REGION" },
+	    .help = "where the bucket is" },
+	    IN_PAIR(region), parse_region },
+	{ { .name = "addressing", .argument = "STYLE", .fallback = "auto",
+	    .help = "the bucket in the path or in the host: auto, path, "
+	            "virtual" },
+	    IN_PAIR(addressing), parse_choice, .choices = addressings },
+	{ { .name = "sign", .argument = "WHAT", .fallback = "auto",
+	    .help = "auto, payload, headers" },
+	    IN_PAIR(sign), parse_choice, .choices = signings },
+	{ { .name = "ca_bundle", .argument = "FILE",
+	    .environment = { "AWS_CA_BUNDLE" },
+	    .help = "certificates to trust instead of the system's" },
+	    IN_PAIR(ca_bundle), parse_path },
+	{ { .name = "timeout", .argument = "DURATION", .fallback = "30s",
+	    .help = "give a request up when no byte moved for so long" },
+	    IN_PAIR(timeout_ns), parse_duration, "1s", "1h" },
+	{ { .name = "attempts", .argument = "COUNT", .fallback = "8",
+	    .help = "tries of a request, the first included" },
+	    IN_PAIR(attempts), parse_count, "1", "100" },
+	{ { .name = "state", .argument = "FILE",
+	    .help = "the manifest" },
+	    IN_PAIR(state), parse_path },
+	{ { .name = "env_file", .argument = "FILE",
+	    .help = "KEY=value lines that stand behind the environment" },
+	    IN_PAIR(env_file), parse_path },
+	{ { .name = "log_file", .argument = "FILE", .fallback = "stderr",
+	    .global = true, .help = "or stderr, or syslog" },
+	    IN_CONF(log_file), parse_log_file },
+	{ { .name = "log_format", .argument = "FORMAT", .fallback = "text",
+	    .global = true, .help = "text, json" },
+	    IN_CONF(log_format), parse_choice, .choices = log_formats },
+	{ { .name = "log_level", .argument = "LEVEL", .fallback = "info",
+	    .global = true, .help = "error, warning, info, debug" },
+	    IN_CONF(log_level), parse_choice, .choices = log_levels },
+};
+/* clang-format on */
+
+const struct conf_option *conf_option_at(size_t index)
+{
+	if (index >= sizeof(rules) / sizeof(rules[0]))
+		return NULL;
+	return &rules[index].option;
+}
+
+static bool is_name(const char *known, const char *name)
+{
+	while (*name != '\0' &&
+	    (*known == *name || (*known == '_' && *name == '-'))) {
+		known++;
+		name++;
+	}
+	return *known == *name;
+}
+
+const struct conf_option *conf_option_find(const char *name)
+{
+	const struct conf_option *option;
+	size_t i;
+
+	for (i = 0; (option = conf_option_at(i)) != NULL; i++)
+		if (is_name(option->name, name))
+			return option;
+	return NULL;
+}
+
+int conf_option_set(const struct conf_option *option, const char *value,
+    bool in_file, struct conf *conf, struct conf_pair *pair, struct error *err)
+{
+	const struct rule *rule = (const struct rule *)option;
+	char *base = option->global ? (char *)conf : (char *)pair;
+
+	return rule->parse(rule, value, in_file, base + rule->offset, err);
+}
+
+int conf_option_check(const struct conf_option *option, const char *value,
+    bool in_file, struct error *err)
+{
+	struct conf conf = { .path = NULL };
+	struct conf_pair pair = { .name = NULL };
+	int rc = conf_option_set(option, value, in_file, &conf, &pair, err);
+
+	conf_option_release_pair(&pair);
+	conf_option_release_globals(&conf);
+	return rc;
+}
+
+void conf_option_release_pair(struct conf_pair *pair)
+{
+	size_t i;
+
+	free(pair->local);
+	free(pair->remote);
+	for (i = 0; i < pair->patterns.count; i++)
+		free(pair->patterns.items[i].glob);
+	free(pair->patterns.items);
+	clear_words(&pair->done_suffixes);
+	free(pair->endpoint_url);
+	free(pair->region);
+	free(pair->ca_bundle);
+	free(pair->state);
+	free(pair->env_file);
+}
+
+void conf_option_release_globals(struct conf *conf)
+{
+	free(conf->log_file);
+}

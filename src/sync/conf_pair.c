@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* One pair from all that is said about it. */
+#include "sync/conf_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/strbuf.h"
+
+static const char system_state[] = "/var/lib/s3sync";
+
+/* The environment comes first: it may stand in for any other option. */
+static int set_environment(struct conf_pair *pair, struct conf_source *from,
+    bool read_env_file, struct error *err)
+{
+	pair->env = env_new();
+	from->env = pair->env;
+	if (conf_source_set(from, conf_option_find("env_file"), NULL, pair,
+		err) < 0)
+		return -1;
+	if (pair->env_file == NULL || !read_env_file)
+		return 0;
+	return env_read_file(pair->env, pair->env_file, err);
+}
+
+static int set_options(struct conf_pair *pair, const struct conf_source *from,
+    struct error *err)
+{
+	const struct conf_option *option;
+	size_t i;
+
+	for (i = 0; (option = conf_option_at(i)) != NULL; i++)
+		if (!option->global && !option->repeatable &&
+		    conf_source_set(from, option, NULL, pair, err) < 0)
+			return -1;
+	if (conf_source_set_repeatable(from, pair, err) < 0)
+		return -1;
+	if (pair->local == NULL || pair->remote == NULL)
+		return error_set(err, ERROR_CONFIG, "'%s' is not set",
+		    pair->local == NULL ? "local" : "remote");
+	return conf_remote_parse(pair->remote, &pair->bucket, &pair->prefix,
+	    err);
+}
+
+/* Eight hex digits that tell the two ends from all others. */
+static void fingerprint(const struct conf_pair *pair, const char *local,
+    char hex[9])
+{
+	const char *endpoint = pair->endpoint_url;
+	unsigned char sum[DIGEST_SHA256_SIZE];
+	struct strbuf text = STRBUF_INIT(2 * CONF_TEXT_MAX);
+
+	strbuf_addf(&text, "%s\n%s\n%s\n%s", local,
+	    endpoint != NULL ? endpoint : "", pair->bucket, pair->prefix);
+	digest_once(DIGEST_SHA256, strbuf_text(&text), text.len, sum);
+	digest_hex(sum, 4, hex);
+	strbuf_release(&text);
+}
+
+/* "extracted-1f0c33aa": the same for the same two ends, from anywhere. */
+static char *name_of_ends(const struct conf_pair *pair)
+{
+	char *local = conf_check_canonical(pair->local);
+	const char *base = strrchr(local, '/') + 1;
+	struct strbuf name = STRBUF_INIT(CONF_NAME_MAX);
+	char hex[9];
+
+	fingerprint(pair, local, hex);
+	for (; *base != '\0' && name.len < CONF_NAME_MAX / 2; base++)
+		strbuf_addc(&name,
+		    strchr(CONF_NAME_CHARACTERS, *base) != NULL ? *base : '_');
+	strbuf_addf(&name, "-%s", hex);
+	if (strchr(".-", name.buf[0]) != NULL)
+		name.buf[0] = '_';
+	free(local);
+	return strbuf_detach(&name);
+}
+
+char *conf_pair_xdg_path(const char *variable, const char *fallback,
+    const char *name)
+{
+	struct strbuf path = STRBUF_INIT(CONF_TEXT_MAX);
+	const char *directory = getenv(variable);
+
+	if (directory != NULL && directory[0] == '/')
+		strbuf_adds(&path, directory);
+	else
+		strbuf_addf(&path, "%s/%s", conf_option_home(), fallback);
+	strbuf_addf(&path, "/%s", name);
+	return strbuf_detach(&path);
+}
+
+static char *default_state(const char *name)
+{
+	struct strbuf path = STRBUF_INIT(CONF_TEXT_MAX);
+	char *result;
+
+	if (geteuid() == 0) {
+		strbuf_addf(&path, "%s/%s.db", system_state, name);
+		return strbuf_detach(&path);
+	}
+	strbuf_addf(&path, "s3sync/%s.db", name);
+	result = conf_pair_xdg_path("XDG_STATE_HOME", ".local/state",
+	    strbuf_text(&path));
+	strbuf_release(&path);
+	return result;
+}
+
+static int build_filter(struct conf_pair *pair, struct error *err)
+{
+	const struct conf_pattern *pattern = pair->patterns.items;
+	size_t i;
+
+	pair->filter = filter_new();
+	for (i = 0; i < pair->patterns.count; i++, pattern++)
+		if (filter_add(pair->filter, pattern->include, pattern->glob,
+			err) < 0)
+			return -1;
+	return 0;
+}
+
+int conf_pair_build(struct conf_pair *pair, struct conf_source *from,
+    const char *name, bool read_env_file, struct error *err)
+{
+	if (set_environment(pair, from, read_env_file, err) < 0 ||
+	    set_options(pair, from, err) < 0)
+		return -1;
+	pair->name = name != NULL ? alloc_string(name) : name_of_ends(pair);
+	if (pair->state == NULL)
+		pair->state = default_state(pair->name);
+	return build_filter(pair, err);
+}
+
+void conf_pair_release(struct conf_pair *pair)
+{
+	conf_option_release_pair(pair);
+	free(pair->name);
+	free(pair->bucket);
+	free(pair->prefix);
+	filter_free(pair->filter);
+	env_free(pair->env);
+}
