@@ -30,6 +30,7 @@ entry() {
 		grep -xE "[a-z0-9]+/${module#test_}" <<<"$map" ||
 		    echo "?/${module#test_}"
 		;;
+	tests/server/*.[ch]) echo "${1%.*}" ;;
 	*/*) echo "$1" ;;
 	*) echo "./$1" ;;
 	esac
@@ -53,8 +54,8 @@ unnamed() {
 	done | sort -u
 }
 
-# A module needs one of its three files; anything else is itself. Dotfiles are
-# not part of a release.
+# A module needs one of its files; anything else is itself. Dotfiles are not
+# part of a release.
 unreal() {
 	local name
 	while read -r name; do
@@ -63,7 +64,7 @@ unreal() {
 		base/* | s3/* | manifest/* | sync/* | cmd/*)
 			[ -e "include/$name.h" ] || [ -e "src/$name.c" ]
 			;;
-		*) [ -e "$name" ] ;;
+		*) [ -e "$name" ] || [ -e "$name.c" ] ;;
 		esac || echo "$name"
 	done <<<"$map"
 }

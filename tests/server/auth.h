@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SigV4 as a server checks it: written from AWS's description, apart from the
+ * client's signer, so that no mistake of one is hidden by the other.
+ */
+#ifndef SERVER_AUTH_H
+#define SERVER_AUTH_H
+
+struct request;
+
+/* 0, or -1 with an error answered. The body's checksum is not yet known: that
+ * it is what was signed is checked when it has arrived. */
+int auth_check(struct request *r);
+
+#endif

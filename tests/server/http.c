@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP server: libmicrohttpd's callbacks, and each request's course. */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "answer.h"
+#include "auth.h"
+#include "body.h"
+#include "control.h"
+#include "list.h"
+#include "operation.h"
+#include "pause.h"
+#include "request.h"
+#include "stats.h"
+#include "text.h"
+
+#define CONNECTION_MEMORY (128 << 10)
+#define CONNECTIONS_MAX 20000
+
+struct http {
+	struct server *server;
+	struct MHD_Daemon *daemon;
+};
+
+/* ---- what a request goes through ---- */
+
+static int begin_operation(struct request *r)
+{
+	struct server *server = r->server;
+
+	r->op = operation_find(r);
+	stats_count(server->stats, operation_number(r->op));
+	faults_match(server->faults, r->op->kind, r->key_len > 0 ? r->key :
+	    request_param(r, "prefix") ? request_param(r, "prefix")->value :
+	    "", list_page_number(r), &r->fault);
+	r->now_ns += r->fault.skew_s * CLOCK_SECOND;
+	if (auth_check(r) < 0)
+		return -1;
+	if (*r->bucket_name && !r->bucket && !operation_makes_bucket(r->op))
+		return reply_error(r, "NoSuchBucket", NULL);
+	return r->op->begin ? r->op->begin(r) : 0;
+}
+
+/* The answers that a fault puts in the place of the operation's own. */
+static void answer_by_fault(struct request *r)
+{
+	const struct fault *f = &r->fault;
+	const char *code = *f->code ? f->code : "InternalError";
+
+	switch (f->answer) {
+	case FAULT_ANSWER_NONE:
+	case FAULT_ANSWER_RESET_BEFORE:
+	case FAULT_ANSWER_RESET_AFTER:
+	case FAULT_ANSWER_HANG:
+		break;
+	case FAULT_ANSWER_STATUS:
+		reply_error_as(r, (unsigned)f->status, code, "As the fault "
+		    "script wants it.", NULL);
+		break;
+	case FAULT_ANSWER_BODY_ERROR:
+		reply_error_as(r, 200, code, "As the fault script wants it.",
+		    NULL);
+		break;
+	case FAULT_ANSWER_HTML:
+		reply_text(r, 200, "text/html");
+		strbuf_adds(&r->body, "<!DOCTYPE html><html><head><title>Sign "
+		    "in</title></head><body><p>Welcome to the network.<br>"
+		    "</body></html>\n");
+		break;
+	}
+	if (f->retry_after_s >= 0)
+		reply_headerf(r, "Retry-After", "%lld",
+		    (long long)f->retry_after_s);
+}
+
+static bool is_done(const struct request *r)
+{
+	switch (r->fault.answer) {
+	case FAULT_ANSWER_NONE:
+	case FAULT_ANSWER_RESET_AFTER:
+		return true;
+	case FAULT_ANSWER_RESET_BEFORE:
+	case FAULT_ANSWER_HANG:
+		return false;
+	case FAULT_ANSWER_STATUS:
+	case FAULT_ANSWER_BODY_ERROR:
+	case FAULT_ANSWER_HTML:
+		return r->fault.late;
+	}
+	return true;
+}
+
+/* The body is there (or refused before it came). */
+static void finish_operation(struct request *r)
+{
+	if (r->status == 0 && body_verify(r) == 0 && is_done(r))
+		r->op->finish(r);
+	answer_by_fault(r);
+}
+
+/* ---- libmicrohttpd's callbacks ---- */
+
+static void begin(struct request *r, struct MHD_Connection *connection,
+    const char *method)
+{
+	const char *length;
+
+	r->connection = connection;
+	r->method = method;
+	r->now_ns = clock_wall_ns();
+	length = request_header(r, "Content-Length");
+	r->length = length ? text_number(length, INT64_MAX / 16) : -1;
+	request_route(r);
+	if (r->is_control)
+		control_begin(r);
+	else
+		begin_operation(r);
+	body_begin(r);
+}
+
+static enum MHD_Result answer(struct request *r)
+{
+	int64_t wait_ms = answer_wait_ms(r);
+
+	r->phase = PHASE_ANSWER;
+	if (wait_ms > 0 &&
+	    pause_connection(r->server->pause, r->connection, wait_ms))
+		return MHD_YES;
+	return answer_send(r);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
+    const char *url, const char *method, const char *version,
+    const char *bytes, size_t *len, void **request)
+{
+	struct request *r = *request;
+	const char *expect;
+
+	(void)arg;
+	(void)url;
+	(void)version;
+	if (r->phase == PHASE_ANSWER)
+		return answer_send(r);
+	if (r->phase == PHASE_HEADERS) {
+		r->phase = PHASE_BODY;
+		begin(r, connection, method);
+		expect = request_header(r, "Expect");
+		if (r->status == 0 || !expect)
+			return MHD_YES;
+	} else if (*len > 0) {
+		body_append(r, bytes, *len);
+		r->received += (int64_t)*len;
+		*len = 0;
+		if (r->fault.cut_upload_at < 0 ||
+		    r->received < r->fault.cut_upload_at)
+			return MHD_YES;
+		answer_reset(r);
+		return MHD_NO;
+	}
+	if (r->is_control)
+		control_finish(r);
+	else
+		finish_operation(r);
+	return answer(r);
+}
+
+static void *on_target(void *arg, const char *target,
+    struct MHD_Connection *connection)
+{
+	struct http *h = arg;
+
+	(void)connection;
+	stats_begin(h->server->stats);
+	return request_new(h->server, target);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection,
+    void **request, enum MHD_RequestTerminationCode code)
+{
+	struct http *h = arg;
+
+	(void)connection;
+	(void)code;
+	if (!*request)
+		return;
+	stats_end(h->server->stats);
+	request_free(*request);
+	*request = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection,
+    void **socket, enum MHD_ConnectionNotificationCode code)
+{
+	struct http *h = arg;
+
+	(void)connection;
+	(void)socket;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		stats_connection(h->server->stats);
+}
+
+/* Paths are compared, signed and stored as they came. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *connection,
+    char *text)
+{
+	(void)arg;
+	(void)connection;
+	return strlen(text);
+}
+
+/* ---- start and stop ---- */
+
+struct http *http_start(struct server *server,
+    const struct http_options *options, struct error *err)
+{
+	struct http *h = alloc_zero(1, sizeof(*h));
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(options->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->tls_cert },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->tls_key },
+		{ MHD_OPTION_END, 0, NULL } };
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD |
+	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+	    MHD_USE_SUPPRESS_DATE_NO_CLOCK |
+	    (options->tls_cert ? MHD_USE_TLS : 0);
+
+	h->server = server;
+	h->daemon = MHD_start_daemon(flags, options->port, NULL, NULL,
+	    on_request, h,
+	    MHD_OPTION_SOCK_ADDR, &address,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_THREAD_POOL_SIZE, options->threads,
+	    MHD_OPTION_ARRAY, options->tls_cert ? tls : tls + 2,
+	    MHD_OPTION_END);
+	if (h->daemon)
+		return h;
+	error_sys(err, ERROR_USAGE, errno, "cannot listen on 127.0.0.1:%u",
+	    options->port);
+	free(h);
+	return NULL;
+}
+
+uint16_t http_port(const struct http *h)
+{
+	return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+}
+
+void http_stop(struct http *h)
+{
+	if (!h)
+		return;
+	pause_finish(h->server->pause);
+	MHD_stop_daemon(h->daemon);
+	free(h);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP server: libmicrohttpd's callbacks, and each request's course. */
+#ifndef SERVER_HTTP_H
+#define SERVER_HTTP_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct http;
+struct server;
+
+struct http_options {
+	uint16_t port;        /* 0: a free one */
+	unsigned threads;
+	const char *tls_cert; /* PEM text; NULL: no TLS */
+	const char *tls_key;
+};
+
+/* Listens on 127.0.0.1. */
+struct http *http_start(struct server *server,
+    const struct http_options *options, struct error *err);
+uint16_t http_port(const struct http *h);
+void http_stop(struct http *h);
+
+#endif

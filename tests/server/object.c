@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* One stored object: allocation, references, storage classes. */
+#include "object.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+struct object *object_new(const char *key, size_t key_len, const char *headers,
+    size_t headers_len, int64_t size, bool in_memory)
+{
+	size_t fixed = sizeof(struct object) + key_len + headers_len;
+	struct object *o = alloc_bytes(fixed + (in_memory ? (size_t)size : 0));
+
+	*o = (struct object){ .refs = 1, .key_len = (uint32_t)key_len,
+		.headers_len = (uint32_t)headers_len, .size = size, .fd = -1,
+		.storage_class = object_storage_class("STANDARD") };
+	memcpy(o->bytes, key, key_len);
+	if (headers_len)
+		memcpy(o->bytes + key_len, headers, headers_len);
+	if (in_memory)
+		o->body = (unsigned char *)o->bytes + key_len + headers_len;
+	return o;
+}
+
+struct object *object_ref(struct object *o)
+{
+	atomic_fetch_add(&o->refs, 1);
+	return o;
+}
+
+void object_unref(struct object *o)
+{
+	if (!o || atomic_fetch_sub(&o->refs, 1) > 1)
+		return;
+	if (o->fd >= 0)
+		close(o->fd);
+	if (o->staged_path)
+		unlink(o->staged_path);
+	free(o->staged_path);
+	free(o);
+}
+
+const char *object_storage_class(const char *name)
+{
+	static const char *const classes[] = { "STANDARD", "STANDARD_IA",
+		"ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY",
+		"GLACIER", "GLACIER_IR", "DEEP_ARCHIVE" };
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strcmp(classes[i], name) == 0)
+			return classes[i];
+	return NULL;
+}
+
+bool object_is_archived(const struct object *o)
+{
+	return strcmp(o->storage_class, "GLACIER") == 0 ||
+	    strcmp(o->storage_class, "DEEP_ARCHIVE") == 0;
+}

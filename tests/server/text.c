@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Text forms that the server needs: percent-encoding, XML, dates, pairs. */
+#include "text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+static bool is_plain(enum text_style style, unsigned char c)
+{
+	if (c < 0x80 && isalnum(c))
+		return true;
+	switch (style) {
+	case TEXT_URI:
+		return c == '-' || c == '.' || c == '_' || c == '~';
+	case TEXT_PATH:
+		return c == '-' || c == '.' || c == '_' || c == '~' || c == '/';
+	case TEXT_LISTING:
+		return c == '-' || c == '.' || c == '_' || c == '*' || c == '/';
+	}
+	return false;
+}
+
+void text_escape(struct strbuf *out, enum text_style style, const char *bytes,
+    size_t len)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t run = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		char code[3] = { '%', hex[c >> 4], hex[c & 15] };
+
+		if (is_plain(style, c))
+			continue;
+		strbuf_add(out, bytes + run, i - run);
+		run = i + 1;
+		if (c == ' ' && style == TEXT_LISTING)
+			strbuf_addc(out, '+');
+		else
+			strbuf_add(out, code, sizeof(code));
+	}
+	strbuf_add(out, bytes + run, len - run);
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+size_t text_unescape(char *text, size_t len, bool plus)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int high = -1, low = -1;
+
+		if (text[i] == '%' && i + 2 < len) {
+			high = hex_value(text[i + 1]);
+			low = hex_value(text[i + 2]);
+		}
+		if (high >= 0 && low >= 0) {
+			text[to++] = (char)(high << 4 | low);
+			i += 2;
+		} else {
+			text[to++] = plus && text[i] == '+' ? ' ' : text[i];
+		}
+	}
+	text[to] = '\0';
+	return to;
+}
+
+static const char *xml_entity(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&apos;";
+	}
+	return NULL;
+}
+
+void text_xml(struct strbuf *out, const char *bytes, size_t len)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		const char *entity = xml_entity(bytes[i]);
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (!entity && c >= 0x20 && c != 0x7f)
+			continue;
+		strbuf_add(out, bytes + run, i - run);
+		run = i + 1;
+		if (entity)
+			strbuf_adds(out, entity);
+		else
+			strbuf_addf(out, "&#x%x;", c);
+	}
+	strbuf_add(out, bytes + run, len - run);
+}
+
+void text_json(struct strbuf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			strbuf_addc(out, '\\');
+		strbuf_addc(out, *text);
+	}
+}
+
+void text_http_date(int64_t wall_ns, char out[TEXT_DATE_MAX])
+{
+	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(out, TEXT_DATE_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+int64_t text_number(const char *text, int64_t max)
+{
+	int64_t value = 0;
+
+	if (!*text)
+		return -1;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		value = value * 10 + (*text - '0');
+		if (value > max)
+			return -1;
+	}
+	return value;
+}
+
+bool text_begins(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+void text_pair(struct strbuf *pairs, const char *name, const char *value)
+{
+	strbuf_add(pairs, name, strlen(name) + 1);
+	strbuf_add(pairs, value, strlen(value) + 1);
+}
+
+const char *text_next_pair(const char *pairs, size_t len, size_t *at,
+    const char **value)
+{
+	const char *name = pairs + *at;
+
+	if (*at >= len)
+		return NULL;
+	*value = name + strlen(name) + 1;
+	*at = (size_t)(*value - pairs) + strlen(*value) + 1;
+	return name;
+}
+
+const char *text_pair_value(const char *pairs, size_t len, const char *name)
+{
+	const char *found, *value;
+	size_t at = 0;
+
+	while ((found = text_next_pair(pairs, len, &at, &value)))
+		if (strcasecmp(found, name) == 0)
+			return value;
+	return NULL;
+}
