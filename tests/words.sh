@@ -24,7 +24,7 @@ banned="$banned|atoll|access|localtime|gmtime|asctime|ctime"
 check_empty "each file names its licence" \
     "$(without 'SPDX-License-Identifier: MIT')"
 check_empty "no banned function is called" \
-    "$(grep -nwE "($banned)\(" "${c_files[@]}")"
+    "$(grep -nE "\<($banned)\(" "${c_files[@]}")"
 check_empty "nothing is left to be done" \
     "$(grep -nE '\<(TOD[O]|FIXM[E]|XX[X])\>' "${all_files[@]}")"
 check_empty "no struct is hidden behind a typedef" \

@@ -21,6 +21,9 @@ struct db {
 	char *path; /* for messages */
 };
 
+/* ${path}${suffix}: what belongs to a database lies beside it. malloc'ed. */
+char *db_sibling(const char *path, const char *suffix);
+
 /* What stands at a path, told without SQLite: nothing is written. */
 enum db_file {
 	DB_FILE_ABSENT,

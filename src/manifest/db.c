@@ -26,16 +26,22 @@
 #define HEADER_MAGIC "SQLite format 3" /* and its NUL */
 #define HEADER_APPLICATION_ID 68       /* offset, big-endian */
 
-/* Is ${path}${suffix} a file that holds something? */
+char *db_sibling(const char *path, const char *suffix)
+{
+	struct strbuf s = STRBUF_INIT(PATH_MAX + NAME_MAX);
+
+	strbuf_addf(&s, "%s%s", path, suffix);
+	return strbuf_detach(&s);
+}
+
+/* Is there a file beside, and does it hold something? */
 static bool has_bytes(const char *path, const char *suffix)
 {
-	struct strbuf name = STRBUF_INIT(PATH_MAX);
+	char *name = db_sibling(path, suffix);
 	struct stat st;
-	bool there;
+	bool there = stat(name, &st) == 0 && st.st_size > 0;
 
-	strbuf_addf(&name, "%s%s", path, suffix);
-	there = stat(strbuf_text(&name), &st) == 0 && st.st_size > 0;
-	strbuf_release(&name);
+	free(name);
 	return there;
 }
 
@@ -139,28 +145,43 @@ int db_damaged(const struct db *db, struct error *err, const char *what)
 	    db->path, db->path, db->path);
 }
 
-/* SQLite could not open the file or what belongs to it. */
-static int fail_open(const struct db *db, struct error *err)
+/* A reader needs a -wal and a -shm file, and may not make them here. */
+static int fail_reader(const struct db *db, struct error *err)
 {
-	char name[256] = "its owner";
+	char owner[256] = "its owner";
 	char room[1024];
 	struct passwd pw, *found = NULL;
 	struct stat st;
 
-	if (sqlite3_db_readonly(db->handle, "main") != 1 ||
-	    stat(db->path, &st) < 0 || st.st_uid == geteuid())
-		return error_sys(err, ERROR_MANIFEST,
-		    sqlite3_system_errno(db->handle),
-		    "cannot open the manifest %s, its -wal or its -shm file",
-		    db->path);
-	if (getpwuid_r(st.st_uid, &pw, room, sizeof(room), &found) == 0 &&
+	if (stat(db->path, &st) == 0 &&
+	    getpwuid_r(st.st_uid, &pw, room, sizeof(room), &found) == 0 &&
 	    found != NULL)
-		snprintf(name, sizeof(name), "%s", found->pw_name);
+		snprintf(owner, sizeof(owner), "%s", found->pw_name);
 	return error_set(err, ERROR_MANIFEST,
-	    "cannot read the manifest %s as this user: %s-wal and %s-shm are "
-	    "not there or not readable, and only %s may make them; run this as "
-	    "%s or root",
-	    db->path, db->path, db->path, name, name);
+	    "the manifest %s cannot be read by this user: %s-wal or %s-shm is "
+	    "missing or unreadable, and only %s can make them; run this as %s "
+	    "or root",
+	    db->path, db->path, db->path, owner, owner);
+}
+
+static int fail_read_only(const struct db *db, struct error *err)
+{
+	switch (sqlite3_extended_errcode(db->handle)) {
+	case SQLITE_READONLY_ROLLBACK:
+		return error_set(err, ERROR_MANIFEST,
+		    "the manifest %s was left in the middle of a write; the "
+		    "next cycle of its pair puts that right",
+		    db->path);
+	case SQLITE_READONLY_CANTINIT:
+	case SQLITE_READONLY_CANTLOCK:
+	case SQLITE_READONLY_DIRECTORY:
+	case SQLITE_READONLY_RECOVERY:
+		return fail_reader(db, err);
+	default:
+		return error_set(err, ERROR_MANIFEST,
+		    "the manifest %s is open to be read, not written",
+		    db->path);
+	}
 }
 
 int db_fail(const struct db *db, struct error *err)
@@ -183,13 +204,12 @@ int db_fail(const struct db *db, struct error *err)
 		    "cannot read or write the manifest %s (%s)", db->path,
 		    text);
 	case SQLITE_READONLY:
-		return error_set(err, ERROR_MANIFEST,
-		    "cannot write the manifest %s (%s): the file, its -wal and "
-		    "-shm files and their directory must be writable",
-		    db->path, text);
+		return fail_read_only(db, err);
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
-		return fail_open(db, err);
+		return error_sys(err, ERROR_MANIFEST, sys != 0 ? sys : EACCES,
+		    "cannot open the manifest %s, its -wal or its -shm file",
+		    db->path);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return error_set(err, ERROR_MANIFEST,
@@ -297,7 +317,9 @@ int db_writable(struct db *db, struct error *err)
 {
 	if (sqlite3_db_readonly(db->handle, "main") != 0)
 		return error_set(err, ERROR_MANIFEST,
-		    "the manifest %s cannot be written by this user", db->path);
+		    "the manifest %s cannot be written by this user; give the "
+		    "pair another `state` file",
+		    db->path);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 	    NULL);
 	if (!is_local_file_system(db->path))

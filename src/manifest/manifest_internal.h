@@ -48,11 +48,24 @@ struct manifest {
 	struct manifest_arena found; /* what the last point query returned */
 };
 
+/* Fills m->statements. */
+int manifest_statement_prepare(struct manifest *m, struct error *err);
+
 /* Readies a write: opens a transaction if none is open. NULL after a failure:
  * the write is not to be made. */
 sqlite3_stmt *manifest_write_begin(struct manifest *m, enum statement which);
 /* Runs what manifest_write_begin returned, parameters bound. */
 int manifest_write_end(struct manifest *m, sqlite3_stmt *statement);
+
+/* ---- opening ---- */
+
+/* Puts before *err that the manifest's directory is not for this user; -1. */
+int manifest_open_bad_place(const char *path, struct error *err);
+/* The lock of the one writer. ${fd} is a descriptor to be closed; when another
+ * process has it, *err says which. */
+int manifest_lock_take(const char *path, int *fd, struct error *err);
+/* The process that holds it: its id, -1 unknown; 0 where there is none. */
+long manifest_lock_holder(const char *path);
 
 /* ---- rows: parameters in, columns out, in the order of the table ---- */
 

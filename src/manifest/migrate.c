@@ -2,10 +2,9 @@
 /* Schema versions: PRAGMA user_version and the steps between them. */
 #include "manifest/migrate.h"
 
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/strbuf.h"
 #include "manifest/sql.h"
 
 #define STEP_COUNT (sizeof(sql_migrations) / sizeof(*sql_migrations))
@@ -62,12 +61,14 @@ static int take_step(struct db *db, const struct migrate_step *step,
 
 static int back_up(struct db *db, int version, struct error *err)
 {
-	struct strbuf copy = STRBUF_INIT(PATH_MAX);
+	char suffix[32];
+	char *copy;
 	int rc;
 
-	strbuf_addf(&copy, "%s.v%d.bak", db->path, version);
-	rc = db_backup(db, strbuf_text(&copy), err);
-	strbuf_release(&copy);
+	snprintf(suffix, sizeof(suffix), ".v%d.bak", version);
+	copy = db_sibling(db->path, suffix);
+	rc = db_backup(db, copy, err);
+	free(copy);
 	return rc;
 }
 

@@ -85,23 +85,34 @@ void manifest_row_bind_pending(sqlite3_stmt *s,
 	bind_text(s, 15, p->error);
 }
 
-/* A column's bytes and a NUL, in the arena. *out is NULL for a null. */
-static bool copy_column(sqlite3_stmt *s, int column,
-    struct manifest_arena *arena, const char **out, size_t *len)
+/* A value's bytes and a NUL, in the arena; NULL for a null. */
+static bool copy_value(sqlite3_value *value, struct manifest_arena *arena,
+    const char **out, size_t *len)
 {
-	const void *bytes = sqlite3_column_blob(s, column);
-	size_t size = (size_t)sqlite3_column_bytes(s, column);
+	const void *bytes;
+	size_t size;
 
 	*out = NULL;
-	*len = size;
-	if (bytes == NULL)
+	*len = 0;
+	if (sqlite3_value_type(value) == SQLITE_NULL)
 		return true;
+	bytes = sqlite3_value_blob(value);
+	size = (size_t)sqlite3_value_bytes(value);
 	if (arena->room - arena->used <= size)
 		return false;
-	*out = memcpy(arena->bytes + arena->used, bytes, size);
+	*out = arena->bytes + arena->used;
+	*len = size;
+	if (size > 0)
+		memcpy(arena->bytes + arena->used, bytes, size);
 	arena->bytes[arena->used + size] = '\0';
 	arena->used += size + 1;
 	return true;
+}
+
+static bool copy_column(sqlite3_stmt *s, int column,
+    struct manifest_arena *arena, const char **out, size_t *len)
+{
+	return copy_value(sqlite3_column_value(s, column), arena, out, len);
 }
 
 static bool copy_text(sqlite3_stmt *s, int column, struct manifest_arena *arena,
@@ -123,15 +134,17 @@ static void read_local(sqlite3_stmt *s, int column, struct local_sig *out)
 static bool read_remote(sqlite3_stmt *s, int column,
     struct manifest_arena *arena, struct remote_sig *out)
 {
+	sqlite3_value *mtime = sqlite3_column_value(s, column + 1);
+	sqlite3_value *etag = sqlite3_column_value(s, column + 2);
 	const char *bytes;
 	size_t len;
 
 	out->size = sqlite3_column_int64(s, column);
-	out->mtime_ms = sqlite3_column_type(s, column + 1) == SQLITE_NULL
+	out->mtime_ms = sqlite3_value_type(mtime) == SQLITE_NULL
 	    ? SIGNATURE_MTIME_UNKNOWN
-	    : sqlite3_column_int64(s, column + 1);
-	out->etag.binary = sqlite3_column_type(s, column + 2) == SQLITE_BLOB;
-	if (!copy_column(s, column + 2, arena, &bytes, &len))
+	    : sqlite3_value_int64(mtime);
+	out->etag.binary = sqlite3_value_type(etag) == SQLITE_BLOB;
+	if (!copy_value(etag, arena, &bytes, &len))
 		return false;
 	out->etag.bytes = (const unsigned char *)bytes;
 	out->etag.len = (uint16_t)(len <= ETAG_MAX ? len : 0);
