@@ -379,12 +379,13 @@ static struct link *push(struct survey *s, const char *key, size_t key_len)
 	return link;
 }
 
-/* Would ${link} have to be a directory for ${key} to exist? */
+/* Would ${link} have to be a directory for the key to exist? */
 static bool is_parent(const struct survey *s, const struct link *link,
-    const char *key)
+    const struct met *met)
 {
-	return key[link->key_len] == '/' ||
-	    s->chain_key[link->key_len - 1] == '/';
+	return link->key_len < met->key_len &&
+	    (met->key[link->key_len] == '/' ||
+	        s->chain_key[link->key_len - 1] == '/');
 }
 
 static void hold(struct plan *p, enum decide_hold why, const char *detail)
@@ -407,7 +408,7 @@ static void hold_by_parents(const struct survey *s, const struct met *met,
 	for (size_t i = 0; i < s->link_count; i++) {
 		struct link *parent = &s->links[i];
 
-		if (!is_parent(s, parent, met->key))
+		if (!is_parent(s, parent, met))
 			continue;
 		if (p->has_local && !p->has_remote && parent->remote)
 			hold(p, HOLD_TYPE, "a parent directory is an object "
@@ -461,7 +462,7 @@ static bool parent_unknown(const struct survey *s, const struct met *met)
 {
 	for (size_t i = 0; i < s->link_count; i++)
 		if (s->links[i].local_unknown &&
-		    is_parent(s, &s->links[i], met->key))
+		    is_parent(s, &s->links[i], met))
 			return true;
 	return false;
 }
