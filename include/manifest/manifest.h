@@ -23,7 +23,8 @@
 struct manifest;
 
 enum manifest_access {
-	MANIFEST_WRITE,   /* lock, create or migrate if needed */
+	MANIFEST_WRITE,   /* lock; create (directories, 0700, too) or migrate if
+	                   * needed */
 	MANIFEST_PLAN,    /* no lock, file untouched: entries are read from it,
 	                   * pending becomes a temporary copy; absent file: empty.
 	                   * Writing entries, meta or runs fails. */
@@ -110,6 +111,9 @@ struct manifest_reader *manifest_reader_entries(struct manifest *m,
     const char *after, size_t after_len);
 struct manifest_reader *manifest_reader_pending(struct manifest *m,
     const char *after, size_t after_len);
+/* The next row is the first at or after ${key}. */
+void manifest_reader_seek(struct manifest_reader *r, const char *key,
+    size_t key_len);
 /* 1 a row, 0 the end, -1. Only for the table the reader was made for. */
 int manifest_reader_entry(struct manifest_reader *r,
     struct manifest_entry *out, struct error *err);
@@ -148,9 +152,16 @@ struct manifest_totals {
 };
 int manifest_totals(struct manifest *m, struct manifest_totals *out,
     struct error *err);
+struct manifest_pending_count {
+	const char *action, *reason;
+	int64_t keys;
+	int64_t bytes;   /* that the action would move; else of the local file,
+	                  * or of the object where there is none */
+	int64_t failing; /* keys whose last attempt failed */
+};
 int manifest_pending_counts(struct manifest *m,
-    void (*each)(const char *action, const char *reason, int64_t count,
-        int64_t bytes, void *arg), void *arg, struct error *err);
+    void (*each)(const struct manifest_pending_count *count, void *arg),
+    void *arg, struct error *err);
 
 /* End of a cycle: checkpoint passively; truncate a WAL over 64 MB. */
 int manifest_checkpoint(struct manifest *m, struct error *err);

@@ -230,17 +230,22 @@ int manifest_totals(struct manifest *m, struct manifest_totals *out,
 }
 
 int manifest_pending_counts(struct manifest *m,
-    void (*each)(const char *action, const char *reason, int64_t count,
-	int64_t bytes, void *arg),
+    void (*each)(const struct manifest_pending_count *count, void *arg),
     void *arg, struct error *err)
 {
 	sqlite3_stmt *s = m->statements[STATEMENT_PENDING_COUNTS];
+	struct manifest_pending_count count;
 	int rc;
 
-	while ((rc = db_step(&m->db, s, err)) > 0)
-		each((const char *)sqlite3_column_text(s, 0),
-		    (const char *)sqlite3_column_text(s, 1),
-		    sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
-		    arg);
+	while ((rc = db_step(&m->db, s, err)) > 0) {
+		count = (struct manifest_pending_count){
+			.action = (const char *)sqlite3_column_text(s, 0),
+			.reason = (const char *)sqlite3_column_text(s, 1),
+			.keys = sqlite3_column_int64(s, 2),
+			.bytes = sqlite3_column_int64(s, 3),
+			.failing = sqlite3_column_int64(s, 4),
+		};
+		each(&count, arg);
+	}
 	return rc;
 }

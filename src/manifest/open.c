@@ -47,7 +47,7 @@ int manifest_open_bad_place(const char *path, struct error *err)
 static int make_parent(const char *path, struct error *err)
 {
 	char *copy = alloc_string(path);
-	int rc = fs_make_dirs(dirname(copy), 0755, err);
+	int rc = fs_make_dirs(dirname(copy), 0700, err);
 
 	free(copy);
 	return rc < 0 ? manifest_open_bad_place(path, err) : 0;

@@ -19,17 +19,24 @@ struct manifest_reader {
 	} rows;
 	size_t count, next; /* rows in the chunk, and which is next */
 	bool ended;         /* no rows after this chunk */
-	char *after;        /* the last key read */
-	size_t after_len, after_room;
+	char *from;         /* where the next chunk begins */
+	size_t from_len, from_room;
 	struct manifest_arena arena;
 };
 
+static void set_from(struct manifest_reader *r, const char *key, size_t len)
+{
+	ALLOC_GROW(r->from, len + 1, r->from_room);
+	if (len > 0)
+		memcpy(r->from, key, len);
+	r->from_len = len;
+}
+
+/* No key lies between K and K with a NUL. */
 static void set_after(struct manifest_reader *r, const char *key, size_t len)
 {
-	ALLOC_GROW(r->after, len + 1, r->after_room);
-	if (len > 0)
-		memcpy(r->after, key, len);
-	r->after_len = len;
+	set_from(r, key, len);
+	r->from[r->from_len++] = '\0';
 }
 
 static struct manifest_reader *reader_new(struct manifest *m,
@@ -41,7 +48,10 @@ static struct manifest_reader *reader_new(struct manifest *m,
 	r->which = which;
 	r->arena.room = MANIFEST_ARENA_SIZE;
 	r->arena.bytes = alloc_bytes(r->arena.room);
-	set_after(r, after, after != NULL ? after_len : 0);
+	if (after != NULL)
+		set_after(r, after, after_len);
+	else
+		set_from(r, NULL, 0);
 	return r;
 }
 
@@ -49,7 +59,7 @@ struct manifest_reader *manifest_reader_entries(struct manifest *m,
     const char *after, size_t after_len)
 {
 	struct manifest_reader *r =
-	    reader_new(m, STATEMENT_ENTRY_AFTER, after, after_len);
+	    reader_new(m, STATEMENT_ENTRY_FROM, after, after_len);
 
 	r->rows.entries = alloc_zero(CHUNK_ROWS, sizeof(*r->rows.entries));
 	return r;
@@ -59,16 +69,24 @@ struct manifest_reader *manifest_reader_pending(struct manifest *m,
     const char *after, size_t after_len)
 {
 	struct manifest_reader *r =
-	    reader_new(m, STATEMENT_PENDING_AFTER, after, after_len);
+	    reader_new(m, STATEMENT_PENDING_FROM, after, after_len);
 
 	r->rows.pending = alloc_zero(CHUNK_ROWS, sizeof(*r->rows.pending));
 	return r;
 }
 
+void manifest_reader_seek(struct manifest_reader *r, const char *key,
+    size_t key_len)
+{
+	set_from(r, key, key_len);
+	r->count = r->next = 0;
+	r->ended = false;
+}
+
 /* Reads the row that ${s} is at; false if it does not fit any more. */
 static bool read_row(struct manifest_reader *r, sqlite3_stmt *s)
 {
-	if (r->which == STATEMENT_ENTRY_AFTER)
+	if (r->which == STATEMENT_ENTRY_FROM)
 		return manifest_row_entry(s, &r->arena,
 		    &r->rows.entries[r->count]);
 	return manifest_row_pending(s, &r->arena, &r->rows.pending[r->count]);
@@ -78,7 +96,7 @@ static void remember_last(struct manifest_reader *r)
 {
 	if (r->count == 0)
 		return;
-	if (r->which == STATEMENT_ENTRY_AFTER)
+	if (r->which == STATEMENT_ENTRY_FROM)
 		set_after(r, r->rows.entries[r->count - 1].key,
 		    r->rows.entries[r->count - 1].key_len);
 	else
@@ -92,7 +110,7 @@ static int read_chunk(struct manifest_reader *r, struct error *err)
 	int rc;
 
 	r->count = r->next = r->arena.used = 0;
-	manifest_row_bind_key(s, r->after, r->after_len);
+	manifest_row_bind_key(s, r->from, r->from_len);
 	while ((rc = db_step(&r->m->db, s, err)) > 0 && read_row(r, s))
 		if (++r->count == CHUNK_ROWS)
 			break;
@@ -138,9 +156,9 @@ void manifest_reader_free(struct manifest_reader *r)
 {
 	if (r == NULL)
 		return;
-	free(r->which == STATEMENT_ENTRY_AFTER ? (void *)r->rows.entries
-					       : (void *)r->rows.pending);
-	free(r->after);
+	free(r->which == STATEMENT_ENTRY_FROM ? (void *)r->rows.entries
+					      : (void *)r->rows.pending);
+	free(r->from);
 	free(r->arena.bytes);
 	free(r);
 }

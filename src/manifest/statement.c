@@ -29,8 +29,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[STATEMENT_ENTRY_DROP] = "DELETE FROM entry WHERE key = ?1",
 	[STATEMENT_ENTRY_FIND] =
 	    "SELECT " ENTRY_COLUMNS " FROM entry WHERE key = ?1",
-	[STATEMENT_ENTRY_AFTER] =
-	    "SELECT " ENTRY_COLUMNS " FROM entry WHERE key > ?1 ORDER BY key",
+	[STATEMENT_ENTRY_FROM] =
+	    "SELECT " ENTRY_COLUMNS " FROM entry WHERE key >= ?1 ORDER BY key",
 	[STATEMENT_ENTRY_TOTALS] = "SELECT count(*) FILTER (WHERE state = 1),"
 				   " count(*) FILTER (WHERE state = 2),"
 				   " coalesce(sum(l_size), 0) FROM entry",
@@ -40,11 +40,12 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[STATEMENT_PENDING_DROP] = "DELETE FROM pending WHERE key = ?1",
 	[STATEMENT_PENDING_FIND] =
 	    "SELECT " PENDING_COLUMNS " FROM pending WHERE key = ?1",
-	[STATEMENT_PENDING_AFTER] = "SELECT " PENDING_COLUMNS
-				    " FROM pending WHERE key > ?1 ORDER BY key",
+	[STATEMENT_PENDING_FROM] = "SELECT " PENDING_COLUMNS
+				   " FROM pending WHERE key >= ?1 ORDER BY key",
 	[STATEMENT_PENDING_COUNTS] =
 	    "SELECT action, reason, count(*), sum(coalesce("
-	    " iif(action = 'download', r_size, l_size), r_size, 0))"
+	    " iif(action = 'download', r_size, l_size), r_size, 0)),"
+	    " count(*) FILTER (WHERE attempts > 0)"
 	    " FROM pending GROUP BY action, reason ORDER BY action, reason",
 	[STATEMENT_RUN_KILLED] =
 	    "UPDATE run SET outcome = 'killed'"

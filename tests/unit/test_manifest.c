@@ -417,6 +417,26 @@ static void a_reader_begins_after_its_key(void **state)
 	manifest_reader_free(r);
 }
 
+static void a_reader_may_go_elsewhere(void **state)
+{
+	struct manifest_reader *r;
+
+	(void)state;
+	put_many(2500);
+	r = manifest_reader_entries(m, NULL, 0);
+	assert_int_equal(next_number(r), 0);
+	manifest_reader_seek(r, "key-001700", 10);
+	assert_int_equal(next_number(r), 1700);
+	assert_int_equal(next_number(r), 1701);
+	manifest_reader_seek(r, "key-0002", 8);
+	assert_int_equal(next_number(r), 200);
+	manifest_reader_seek(r, "kez", 3);
+	assert_int_equal(next_number(r), -1);
+	manifest_reader_seek(r, "", 0);
+	assert_int_equal(next_number(r), 0);
+	manifest_reader_free(r);
+}
+
 static void rows_already_read_may_change_meanwhile(void **state)
 {
 	struct manifest_reader *r;
@@ -538,11 +558,10 @@ static void totals_count_states_and_local_bytes(void **state)
 	assert_int_equal(totals.bytes, INT64_C(5000000020));
 }
 
-static void add_count(const char *action, const char *reason, int64_t count,
-    int64_t bytes, void *arg)
+static void add_count(const struct manifest_pending_count *count, void *arg)
 {
-	strbuf_addf(arg, "%s %s %ld %ld\n", action, reason, (long)count,
-	    (long)bytes);
+	strbuf_addf(arg, "%s %s %ld %ld %ld\n", count->action, count->reason,
+	    (long)count->keys, (long)count->bytes, (long)count->failing);
 }
 
 static void pending_is_counted_by_action_and_reason(void **state)
@@ -563,14 +582,15 @@ static void pending_is_counted_by_action_and_reason(void **state)
 	both.action = "upload";
 	both.has_local = true;
 	both.local.size = 20;
+	both.attempts = 2;
 	manifest_pending_put(m, &both);
 	assert_int_equal(
 	    manifest_pending_counts(m, add_count, &counts, &err), 0);
 	assert_string_equal(strbuf_text(&counts),
-	    "download new-remote 1 300\n"
-	    "none blocked 1 0\n"
-	    "none unsettled 2 0\n"
-	    "upload new-remote 1 20\n");
+	    "download new-remote 1 300 0\n"
+	    "none blocked 1 0 0\n"
+	    "none unsettled 2 0 0\n"
+	    "upload new-remote 1 20 1\n");
 	strbuf_release(&counts);
 }
 
@@ -787,6 +807,7 @@ int main(void)
 		TEST(rows_come_in_the_order_of_their_bytes),
 		TEST(more_rows_than_a_chunk_come_once_each),
 		TEST(a_reader_begins_after_its_key),
+		TEST(a_reader_may_go_elsewhere),
 		TEST(rows_already_read_may_change_meanwhile),
 		TEST(readers_do_not_disturb_each_other),
 		TEST(long_rows_come_whole),
