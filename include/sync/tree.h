@@ -30,10 +30,11 @@ struct tree_writer;
 enum tree_kind {
 	TREE_FILE,
 	TREE_OTHER,   /* a symlink, FIFO, socket, device: never synced, in the way */
-	TREE_UNKNOWN, /* It could not be looked at. ${key} ends in '/': what is
-	               * below could not be read, is on another file system, or
-	               * has a name that no key can have; nothing below may be
-	               * called absent. Else: ${key} itself may not. */
+	TREE_UNKNOWN, /* It could not be looked at. ${key} ends in '/': nothing
+	               * below may be called absent. Else: ${key} may not. */
+	TREE_BLOCKED, /* A directory (${key} ends in '/') that is never entered:
+	               * on another file system, or of a name that no key can
+	               * have. Nothing below may be called absent. */
 };
 
 struct tree_entry {
@@ -41,7 +42,7 @@ struct tree_entry {
 	size_t key_len;
 	enum tree_kind kind;
 	struct local_sig sig; /* TREE_FILE only */
-	const char *why;      /* TREE_OTHER, TREE_UNKNOWN: "a symlink",
+	const char *why;      /* all but TREE_FILE: "a symlink",
 	                       * "Permission denied"; static or borrowed */
 };
 

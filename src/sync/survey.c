@@ -476,6 +476,7 @@ static enum decide_side local_side(const struct survey *s,
 	case TREE_UNKNOWN:
 		return SIDE_UNKNOWN;
 	case TREE_OTHER:
+	case TREE_BLOCKED:
 		/* In the way of the object, or, alone, a name that never
 		 * becomes one: either way an action that is held. */
 		return met->remote || met->entry ? SIDE_ABSENT : SIDE_PRESENT;
@@ -582,13 +583,13 @@ static void find_holds(const struct survey *s, const struct met *met,
 	    s->request->bucket->prefix_len);
 	enum decide_action action;
 
-	if (verdict != PATH_OK) {
-		hold(p, HOLD_NAME, path_verdict_text(verdict));
-		return;
-	}
-	if (met->local && s->local.kind == TREE_OTHER) {
+	if (met->local && s->local.kind != TREE_FILE) {
 		p->detail_copy = alloc_string(s->local.why);
 		hold(p, HOLD_TYPE, p->detail_copy);
+		return;
+	}
+	if (verdict != PATH_OK) {
+		hold(p, HOLD_NAME, path_verdict_text(verdict));
 		return;
 	}
 	if (met->pending && p->old_reason == REASON_DAMAGED && p->old_same) {
@@ -653,8 +654,9 @@ static int judge(struct survey *s, struct met *met)
 		finish_by_suffix(s, met);
 
 	link = push(s, met->key, met->key_len);
-	link->local_in_way = met->local && s->local.kind != TREE_UNKNOWN;
-	link->local_unknown = met->local && s->local.kind == TREE_UNKNOWN;
+	link->local_unknown = met->local && (s->local.kind == TREE_UNKNOWN ||
+	    s->local.kind == TREE_BLOCKED);
+	link->local_in_way = met->local && !link->local_unknown;
 	link->remote = met->remote && met->key[met->key_len - 1] != '/';
 	link->remote_size = met->remote ? s->remote.sig.size : 0;
 	if (is_agreed(s, met))

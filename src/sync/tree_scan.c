@@ -160,13 +160,20 @@ static const char *reason(int sys)
 {
 	const char *text = strerrordesc_np(sys);
 
-	if (sys == EXDEV)
-		return "on another file system";
 	if (sys == ENOENT)
 		return "it vanished while it was looked at";
 	if (sys == ENOTDIR || sys == ELOOP)
 		return "it was replaced while it was looked at";
 	return text != NULL ? text : "unknown error";
+}
+
+/* A directory that could not be entered; path ends in '/'. */
+static void emit_closed(struct tree_scan *s, int sys)
+{
+	if (sys == EXDEV)
+		emit(s, TREE_BLOCKED, NULL, "on another file system");
+	else
+		emit(s, TREE_UNKNOWN, NULL, reason(sys));
 }
 
 static void emit_unknown(struct tree_scan *s, bool is_dir, const char *why)
@@ -362,20 +369,16 @@ static void enter(struct tree_scan *s, struct frame *f, const char *name)
 	    path_check(s->path.buf, s->path.len, 0);
 	int fd, sys;
 
+	strbuf_addc(&s->path, '/');
 	if (verdict != PATH_OK) {
-		emit_unknown(s, true, path_verdict_text(verdict));
+		emit(s, TREE_BLOCKED, NULL, path_verdict_text(verdict));
 		return;
 	}
 	fd = tree_beneath_open_in(s->t, f->fd, name,
 	    O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-	if (fd < 0) {
-		emit_unknown(s, true, reason(errno));
-		return;
-	}
-	strbuf_addc(&s->path, '/');
-	sys = push_frame(s, fd);
+	sys = fd < 0 ? errno : push_frame(s, fd);
 	if (sys != 0)
-		emit(s, TREE_UNKNOWN, NULL, reason(sys));
+		emit_closed(s, sys);
 }
 
 /* What was a file has become a directory: its place is further on. */
