@@ -49,6 +49,10 @@ void log_event(enum log_level level, const char *pair, const char *event,
 #define log_info(...) log_event(LOG_LEVEL_INFO, NULL, NULL, NULL, __VA_ARGS__)
 #define log_debug(...) log_event(LOG_LEVEL_DEBUG, NULL, NULL, NULL, __VA_ARGS__)
 
+/* Called, under the log's lock, before a line goes to standard error: whoever
+ * draws on the terminal makes room. NULL: nobody. */
+void log_before(void (*before)(void *arg), void *arg);
+
 /* Tests see the lines (text: without time and level) instead of a target.
  * NULL: back to normal. */
 void log_capture(void (*sink)(enum log_level, const char *line, void *arg),

@@ -51,6 +51,8 @@ static struct {
 	char *path; /* of TARGET_FILE, else NULL */
 	void (*sink)(enum log_level, const char *line, void *arg);
 	void *sink_arg;
+	void (*before)(void *arg);
+	void *before_arg;
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wanted = LOG_LEVEL_INFO,
@@ -172,6 +174,14 @@ void log_capture(void (*sink)(enum log_level, const char *line, void *arg),
 	pthread_mutex_unlock(&state.lock);
 }
 
+void log_before(void (*before)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&state.lock);
+	state.before = before;
+	state.before_arg = arg;
+	pthread_mutex_unlock(&state.lock);
+}
+
 /* One event on its way to a line. */
 struct event {
 	enum log_level level;
@@ -247,6 +257,21 @@ static void write_line(int fd, struct strbuf *line)
 	}
 }
 
+static void write_target(enum log_level level, struct strbuf *line)
+{
+	if (state.sink != NULL) {
+		state.sink(level, strbuf_text(line), state.sink_arg);
+	} else if (state.target == TARGET_SYSLOG) {
+		syslog(levels[level].priority, "%s", strbuf_text(line));
+	} else if (state.fd >= 0) {
+		write_line(state.fd, line);
+	} else {
+		if (state.before != NULL)
+			state.before(state.before_arg);
+		write_line(STDERR_FILENO, line);
+	}
+}
+
 static void deliver(const struct event *e)
 {
 	struct strbuf line = STRBUF_INIT(LINE_MAX_BYTES);
@@ -256,12 +281,7 @@ static void deliver(const struct event *e)
 		add_json(&line, e);
 	else
 		add_text(&line, e);
-	if (state.sink != NULL)
-		state.sink(e->level, strbuf_text(&line), state.sink_arg);
-	else if (state.target == TARGET_SYSLOG)
-		syslog(levels[e->level].priority, "%s", strbuf_text(&line));
-	else
-		write_line(state.fd >= 0 ? state.fd : STDERR_FILENO, &line);
+	write_target(e->level, &line);
 	pthread_mutex_unlock(&state.lock);
 	strbuf_release(&line);
 }
