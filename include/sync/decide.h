@@ -114,6 +114,7 @@ struct decision decide(const struct decide_input *input);
 const char *decide_action_name(enum decide_action action);
 const char *decide_reason_name(enum decide_reason reason);
 enum decide_class decide_reason_class(enum decide_reason reason);
+const char *decide_class_name(enum decide_class class); /* "differing" */
 /* -1: no such name (a manifest of a newer program). */
 int decide_action_parse(const char *name);
 int decide_reason_parse(const char *name);

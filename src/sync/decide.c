@@ -161,6 +161,19 @@ enum decide_class decide_reason_class(enum decide_reason reason)
 	return reasons[reason].class;
 }
 
+const char *decide_class_name(enum decide_class class)
+{
+	static const char *const names[] = {
+		[CLASS_AGREED] = "agreed",
+		[CLASS_PLANNED] = "planned",
+		[CLASS_WAITING] = "waiting",
+		[CLASS_DIFFERING] = "differing",
+		[CLASS_BLOCKED] = "blocked",
+	};
+
+	return names[class];
+}
+
 int decide_action_parse(const char *name)
 {
 	for (int i = 0; i < ACTION_COUNT; i++)
