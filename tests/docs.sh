@@ -69,13 +69,22 @@ unreal() {
 	done <<<"$map"
 }
 
-# Options of the program that no line of the man page is about.
-undocumented() {
-	"$build/s3sync" --help | sed -n 's/^ *--\([a-z_]*\).*/\1/p' |
-	    while read -r option; do
-		grep -qE "^\.It (Fl Fl|Cm) $option( |$)" "$@" ||
-		    echo "$option"
-	    done
+# The program's options, and those of them that are keys of its configuration.
+flags() {
+	"$build/s3sync" --help | sed -n 's/^ *--\([a-z-]*\).*/\1/p'
+}
+keys() {
+	"$build/s3sync" --help | sed -n '/s3sync.conf/,$p' |
+	    sed -n 's/^ *--\([a-z-]*\).*/\1/p' | tr - _
+}
+
+# Those of standard input that no line of FILE is about: lacking FORM FILE,
+# with NAME in FORM.
+lacking() {
+	local name
+	while read -r name; do
+		grep -qE -- "${1//NAME/$name}" "$2" || echo "$name"
+	done
 }
 
 map=$(map)
@@ -91,6 +100,12 @@ for page in man/*.[1-8]; do
 		tap_skip "$page is well-formed" "mandoc is not installed"
 	fi
 done
-[ ! -x "$build/s3sync" ] ||
-    check_empty "every option is in a man page" "$(undocumented man/*.[15])"
+check_empty "every key is in s3sync.conf(5)" \
+    "$(keys | lacking '^\.It Cm NAME( |$)' man/s3sync.conf.5)"
+check_empty "every key is in the example" \
+    "$(keys | lacking '^#?NAME = ' etc/s3sync.conf)"
+check_empty "every other option is in s3sync(1)" \
+    "$(flags | grep -vxF "$(keys | tr _ -)" |
+        lacking '^\.It Fl Fl NAME( |$)' man/s3sync.1)"
+check "there are keys" [ "$(keys | wc -l)" -gt 20 ]
 tap_end
