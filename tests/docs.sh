@@ -30,7 +30,10 @@ entry() {
 		grep -xE "[a-z0-9]+/${module#test_}" <<<"$map" ||
 		    echo "?/${module#test_}"
 		;;
-	tests/server/*.[ch]) echo "${1%.*}" ;;
+	tests/server/*.[ch])
+		module=${1%.*}
+		echo "${module%_internal}"
+		;;
 	*/*) echo "$1" ;;
 	*) echo "./$1" ;;
 	esac

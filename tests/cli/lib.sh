@@ -59,7 +59,7 @@ server_start() {
 		return
 	fi
 	# shellcheck disable=SC2094
-	"$bin/s3testd" --port-file "$work/port" --bucket "$bucket" "$@" \
+	"$bin/tests/server/s3testd" --port-file "$work/port" --bucket "$bucket" "$@" \
 	    >"$work/server.log" 2>&1 &
 	server_pid=$!
 	server_started="$*"

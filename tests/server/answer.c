@@ -43,7 +43,7 @@ static int connection_fd(struct request *r)
 	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-void answer_reset(struct request *r)
+static void reset_at_end(struct request *r)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
@@ -74,7 +74,7 @@ static void send_part_of_header(struct request *r)
 	len = head.len < (size_t)r->fault.cut_header_at ? head.len :
 	    (size_t)r->fault.cut_header_at;
 	if (send(connection_fd(r), strbuf_text(&head), len, MSG_NOSIGNAL) < 0)
-		answer_reset(r);
+		reset_at_end(r);
 	strbuf_release(&head);
 }
 
@@ -269,26 +269,30 @@ static void log_request(const struct request *r, const char *status)
 	strbuf_release(&line);
 }
 
+enum MHD_Result answer_cut(struct request *r)
+{
+	log_request(r, "cut");
+	stats_bytes(r->server->stats, r->received, 0);
+	reset_at_end(r);
+	return MHD_NO;
+}
+
 enum MHD_Result answer_send(struct request *r)
 {
-	bool cut = r->fault.answer == FAULT_ANSWER_RESET_BEFORE ||
-	    r->fault.answer == FAULT_ANSWER_RESET_AFTER ||
-	    r->fault.answer == FAULT_ANSWER_HANG;
 	char status[16];
 
 	if (r->is_control)
 		return send_response(r);
+	if (r->fault.answer == FAULT_ANSWER_RESET_BEFORE ||
+	    r->fault.answer == FAULT_ANSWER_RESET_AFTER ||
+	    r->fault.answer == FAULT_ANSWER_HANG)
+		return answer_cut(r);
 	snprintf(status, sizeof(status), "%u", r->status);
-	log_request(r, cut ? "cut" : status);
+	log_request(r, status);
 	stats_bytes(r->server->stats, r->received,
-	    cut || is_head(r) ? 0 : body_len(r));
-	if (cut) {
-		answer_reset(r);
-		return MHD_NO;
-	}
-	if (r->fault.cut_header_at >= 0) {
-		send_part_of_header(r);
-		return MHD_NO;
-	}
-	return send_response(r);
+	    is_head(r) ? 0 : body_len(r));
+	if (r->fault.cut_header_at < 0)
+		return send_response(r);
+	send_part_of_header(r);
+	return MHD_NO;
 }

@@ -11,7 +11,7 @@ struct request;
 int64_t answer_wait_ms(const struct request *r);
 /* What the connection's callback returns: MHD_NO closes it. */
 enum MHD_Result answer_send(struct request *r);
-/* Makes the connection's end a reset, as from a server that died. */
-void answer_reset(struct request *r);
+/* No answer at all: the connection is reset, as by a server that died. */
+enum MHD_Result answer_cut(struct request *r);
 
 #endif

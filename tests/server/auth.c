@@ -13,13 +13,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "reply.h"
 #include "request.h"
 #include "text.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SKEW_MAX_NS (15 * 60 * CLOCK_SECOND)
 #define CANONICAL_MAX (256 << 10)
-#define SIGNED_HEADERS_MAX 128
 #define HEX_SIZE (2 * DIGEST_SHA256_SIZE + 1)
 
 /* The parts of an Authorization header; all point into ${copy}. */
@@ -149,7 +149,9 @@ static enum MHD_Result add_header_value(void *arg, enum MHD_ValueKind kind,
 	return MHD_YES;
 }
 
-/* "name:value\n" for each signed header, which must be there and in order. */
+/* "name:value\n" for each signed header, which must be there and in order.
+ * But for Expect: that one belongs to a hop, and curl signs it even when told
+ * not to send it. */
 static int add_headers(struct strbuf *out, const struct request *r,
     const char *signed_headers)
 {
@@ -164,7 +166,8 @@ static int add_headers(struct strbuf *out, const struct request *r,
 		MHD_get_connection_values(r->connection, MHD_HEADER_KIND,
 		    add_header_value, &search);
 		strbuf_addc(out, '\n');
-		if (search.found == 0 || strcmp(last, name) >= 0)
+		if ((search.found == 0 && strcmp(name, "expect") != 0) ||
+		    strcmp(last, name) >= 0)
 			result = -1;
 		last = name;
 	}

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "reply.h"
 #include "text.h"
 
 #define EMPTY_SHA256                                                           \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "reply.h"
 #include "request.h"
 
 #define XMLNS "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""

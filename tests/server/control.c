@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "body.h"
+#include "cursor.h"
 #include "operation.h"
+#include "reply.h"
 #include "request.h"
 #include "stats.h"
 #include "text.h"

@@ -187,7 +187,7 @@ static struct object *parse_trailer(char *trailer, int64_t size)
 	if (key && class) {
 		o = object_new(key, key_len, strbuf_text(&headers), headers.len,
 		    size, false);
-		snprintf(o->etag, sizeof(o->etag), "%s", etag);
+		object_set_etag(o, etag);
 		o->mtime_ms = mtime_ms;
 		o->storage_class = class;
 	}

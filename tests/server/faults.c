@@ -95,6 +95,7 @@ static const struct effect_word {
 	{ WORD("duplicate-key", WORD), PAGE(DUPLICATE_KEY) },
 	{ WORD("empty-page", WORD), PAGE(EMPTY) },
 	{ WORD("no-encoding", WORD), PAGE(NO_ENCODING) },
+	{ WORD("page-max", NUMBER), NUMBER(page_max) },
 	{ WORD("wrong-etag", WORD), FLAG(wrong_etag) },
 	{ WORD("ignore-conditions", WORD), FLAG(ignore_conditions) },
 	{ WORD("reject-conditions", WORD), FLAG(reject_conditions) },

@@ -48,6 +48,7 @@ struct fault {
 	int64_t retry_after_s;   /* -1: no such header */
 	bool late;               /* the operation is done all the same */
 	enum fault_page page;
+	int64_t page_max;        /* keys on one page; 0: as asked */
 	int64_t cut_at;          /* bytes of the reply's body; -1: whole */
 	int64_t cut_header_at;   /* bytes of its header; -1: whole */
 	int64_t cut_upload_at;   /* bytes of the request's body; -1: whole */

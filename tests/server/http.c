@@ -17,11 +17,13 @@
 #include "list.h"
 #include "operation.h"
 #include "pause.h"
+#include "reply.h"
 #include "request.h"
 #include "stats.h"
 #include "text.h"
 
-#define CONNECTION_MEMORY (128 << 10)
+/* The library clears it after each request. */
+#define CONNECTION_MEMORY (48 << 10)
 #define CONNECTIONS_MAX 20000
 
 struct http {
@@ -107,6 +109,17 @@ static void finish_operation(struct request *r)
 
 /* ---- libmicrohttpd's callbacks ---- */
 
+/* Each connection has a bool: did it carry a request that counts? */
+static void count_connection(const struct request *r)
+{
+	bool *counted = MHD_get_connection_info(r->connection,
+	    MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+	if (!*counted)
+		stats_connection(r->server->stats);
+	*counted = true;
+}
+
 static void begin(struct request *r, struct MHD_Connection *connection,
     const char *method)
 {
@@ -118,10 +131,12 @@ static void begin(struct request *r, struct MHD_Connection *connection,
 	length = request_header(r, "Content-Length");
 	r->length = length ? text_number(length, INT64_MAX / 16) : -1;
 	request_route(r);
-	if (r->is_control)
+	if (r->is_control) {
 		control_begin(r);
-	else
+	} else {
+		count_connection(r);
 		begin_operation(r);
+	}
 	body_begin(r);
 }
 
@@ -161,8 +176,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 		if (r->fault.cut_upload_at < 0 ||
 		    r->received < r->fault.cut_upload_at)
 			return MHD_YES;
-		answer_reset(r);
-		return MHD_NO;
+		return answer_cut(r);
 	}
 	if (r->is_control)
 		control_finish(r);
@@ -175,35 +189,40 @@ static void *on_target(void *arg, const char *target,
     struct MHD_Connection *connection)
 {
 	struct http *h = arg;
+	struct request *r;
 
 	(void)connection;
-	stats_begin(h->server->stats);
-	return request_new(h->server, target);
+	r = request_new(h->server, target);
+	if (!r->is_control)
+		stats_begin(h->server->stats);
+	return r;
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection,
     void **request, enum MHD_RequestTerminationCode code)
 {
 	struct http *h = arg;
+	struct request *r = *request;
 
 	(void)connection;
 	(void)code;
-	if (!*request)
+	if (!r)
 		return;
-	stats_end(h->server->stats);
-	request_free(*request);
+	if (!r->is_control)
+		stats_end(h->server->stats);
+	request_free(r);
 	*request = NULL;
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection,
     void **socket, enum MHD_ConnectionNotificationCode code)
 {
-	struct http *h = arg;
-
+	(void)arg;
 	(void)connection;
-	(void)socket;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		stats_connection(h->server->stats);
+		*socket = alloc_zero(1, sizeof(bool));
+	else
+		free(*socket);
 }
 
 /* Paths are compared, signed and stored as they came. */
@@ -243,6 +262,7 @@ struct http *http_start(struct server *server,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
 	    MHD_OPTION_THREAD_POOL_SIZE, options->threads,
 	    MHD_OPTION_ARRAY, options->tls_cert ? tls : tls + 2,
 	    MHD_OPTION_END);

@@ -13,6 +13,7 @@ struct server;
 struct http_options {
 	uint16_t port;        /* 0: a free one */
 	unsigned threads;
+	unsigned idle_s;      /* closes idle connections after; 0: never */
 	const char *tls_cert; /* PEM text; NULL: no TLS */
 	const char *tls_key;
 };

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/path.h"
+#include "cursor.h"
+#include "reply.h"
 #include "request.h"
 #include "text.h"
 
@@ -38,7 +40,7 @@ struct query {
 	size_t prefix_len, delimiter_len, after_len;
 	const struct param *token;
 	bool encode; /* encoding-type=url */
-	size_t max;
+	size_t max, limit; /* asked for, given */
 	struct place from;
 	int64_t page;
 };
@@ -160,6 +162,9 @@ static int parse_query(struct request *r, struct query *q)
 		    "Invalid Encoding Method specified in Request", NULL);
 	q->encode = encoding && r->fault.page != FAULT_PAGE_NO_ENCODING;
 	q->max = number < PAGE_MAX ? (size_t)number : PAGE_MAX;
+	q->limit = q->max;
+	if (r->fault.page_max > 0 && (size_t)r->fault.page_max < q->max)
+		q->limit = (size_t)r->fault.page_max;
 	if (q->token && read_token(q->token, &q->from, &q->page) < 0)
 		return reply_error_as(r, 400, "InvalidArgument",
 		    "The continuation token provided is incorrect", NULL);
@@ -251,8 +256,8 @@ static void collect(struct cursor *cursor, const struct query *q,
 			place_after_prefix(&skip, entry.key, prefix_len);
 		if (prefix_len == 0 ||
 		    !is_before_marker(q, &entry, prefix_len)) {
-			if (page->count == q->max) {
-				page->truncated = q->max > 0;
+			if (page->count == q->limit) {
+				page->truncated = q->limit > 0;
 				break;
 			}
 			add_item(page, &entry, prefix_len);

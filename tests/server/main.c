@@ -39,6 +39,7 @@ enum flag {
 	FLAG_ANONYMOUS,
 	FLAG_LATENCY,
 	FLAG_THREADS,
+	FLAG_IDLE,
 	FLAG_LOG,
 	FLAG_PART_SIZE_MIN,
 	FLAG_TLS_CERT,
@@ -69,6 +70,7 @@ static const struct {
 	    "with --synthetic-names: make them as files there" },
 	{ "anonymous", FLAG_ANONYMOUS, NULL, "serve unsigned requests too" },
 	{ "latency-ms", FLAG_LATENCY, "N", "hold every answer back" },
+	{ "idle-s", FLAG_IDLE, "N", "close idle connections after N seconds" },
 	{ "threads", FLAG_THREADS, "N", "default 2" },
 	{ "log", FLAG_LOG, "N", "requests to remember; default 10000" },
 	{ "part-size-min", FLAG_PART_SIZE_MIN, "BYTES", "default 5 MiB" },
@@ -165,6 +167,10 @@ static int set_option(struct settings *s, enum flag flag, const char *value,
 	case FLAG_THREADS:
 		result = parse_number(value, 64, &number, err);
 		s->http.threads = (unsigned)number;
+		break;
+	case FLAG_IDLE:
+		result = parse_number(value, 86400, &number, err);
+		s->http.idle_s = (unsigned)number;
 		break;
 	case FLAG_LOG:
 		result = parse_number(value, 10000000, &s->log_lines, err);

@@ -16,6 +16,7 @@ struct object *object_new(const char *key, size_t key_len, const char *headers,
 	*o = (struct object){ .refs = 1, .key_len = (uint32_t)key_len,
 		.headers_len = (uint32_t)headers_len, .size = size, .fd = -1,
 		.storage_class = object_storage_class("STANDARD") };
+	o->etag = o->etag_room;
 	memcpy(o->bytes, key, key_len);
 	if (headers_len)
 		memcpy(o->bytes + key_len, headers, headers_len);
@@ -39,7 +40,19 @@ void object_unref(struct object *o)
 	if (o->staged_path)
 		unlink(o->staged_path);
 	free(o->staged_path);
+	object_set_etag(o, "");
 	free(o);
+}
+
+void object_set_etag(struct object *o, const char *etag)
+{
+	if (o->etag != o->etag_room)
+		free((char *)o->etag);
+	o->etag = o->etag_room;
+	if (strlen(etag) < sizeof(o->etag_room))
+		memcpy(o->etag_room, etag, strlen(etag) + 1);
+	else
+		o->etag = alloc_string(etag);
 }
 
 const char *object_storage_class(const char *name)

@@ -23,7 +23,8 @@ struct object {
 	int64_t size;          /* bytes of the body */
 	int64_t filled;        /* of them received so far, while staged */
 	int64_t mtime_ms;
-	char etag[OBJECT_ETAG_MAX];   /* without quotes */
+	const char *etag;             /* without quotes; see object_set_etag */
+	char etag_room[OBJECT_ETAG_MAX];
 	const char *storage_class;    /* static */
 	unsigned char *body;          /* NULL: in a file */
 	int fd;                       /* that file while staged, else -1 */
@@ -36,6 +37,9 @@ struct object *object_new(const char *key, size_t key_len, const char *headers,
     size_t headers_len, int64_t size, bool in_memory);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o); /* NULL does nothing */
+
+/* Copies ${etag}, which is seldom longer than OBJECT_ETAG_MAX. */
+void object_set_etag(struct object *o, const char *etag);
 
 static inline const char *object_key(const struct object *o)
 {

@@ -6,6 +6,7 @@
 
 #include "bucket.h"
 #include "list.h"
+#include "reply.h"
 #include "request.h"
 #include "upload.h"
 #include "verb.h"

@@ -89,7 +89,7 @@ void synthetic_key(const struct synthetic *s, int64_t i,
 	*at++ = 'd';
 	at = put_digits(at, i / 10000, 4);
 	at = put_text(at, "/s", 2);
-	at = put_digits(at, i / 100 % 10000, 4);
+	at = put_digits(at, i / 100 % 100, 4);
 	at = put_text(at, "/file_", 6);
 	at = put_digits(at, i, 9);
 	*at++ = '_';

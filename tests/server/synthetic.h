@@ -5,7 +5,7 @@
  *
  *     dDDDD/sSSSS/file_IIIIIIIII_HHH...H.EXT
  *
- * with DDDD = i / 10000, SSSS = i / 100 % 10000, IIIIIIIII = i, and as many
+ * with DDDD = i / 10000, SSSS = i / 100 % 100, IIIIIIIII = i, and as many
  * hex digits H (splitmix64 of i, repeated) as fill the key's length. All keys
  * of one set have the same content: SIZE bytes of "s3testd\n", repeated.
  */

@@ -2,7 +2,6 @@
 /* Text forms that the server needs: percent-encoding, XML, dates, pairs. */
 #include "text.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,41 +9,41 @@
 
 #include "base/clock.h"
 
-static bool is_plain(enum text_style style, unsigned char c)
-{
-	if (c < 0x80 && isalnum(c))
-		return true;
-	switch (style) {
-	case TEXT_URI:
-		return c == '-' || c == '.' || c == '_' || c == '~';
-	case TEXT_PATH:
-		return c == '-' || c == '.' || c == '_' || c == '~' || c == '/';
-	case TEXT_LISTING:
-		return c == '-' || c == '.' || c == '_' || c == '*' || c == '/';
-	}
-	return false;
-}
+#define BIT(style) (1 << (style))
+#define EVERYWHERE (BIT(TEXT_URI) | BIT(TEXT_PATH) | BIT(TEXT_LISTING))
+
+/* In which styles a byte stays as it is. */
+static const unsigned char plain[256] = {
+	['0' ... '9'] = EVERYWHERE,
+	['A' ... 'Z'] = EVERYWHERE,
+	['a' ... 'z'] = EVERYWHERE,
+	['-'] = EVERYWHERE,
+	['.'] = EVERYWHERE,
+	['_'] = EVERYWHERE,
+	['~'] = BIT(TEXT_URI) | BIT(TEXT_PATH),
+	['*'] = BIT(TEXT_LISTING),
+	['/'] = BIT(TEXT_PATH) | BIT(TEXT_LISTING),
+};
 
 void text_escape(struct strbuf *out, enum text_style style, const char *bytes,
     size_t len)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	size_t run = 0;
+	const unsigned char *at = (const unsigned char *)bytes;
+	const unsigned char *end = at + len, *run;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-		char code[3] = { '%', hex[c >> 4], hex[c & 15] };
-
-		if (is_plain(style, c))
-			continue;
-		strbuf_add(out, bytes + run, i - run);
-		run = i + 1;
-		if (c == ' ' && style == TEXT_LISTING)
+	for (; at < end; at++) {
+		for (run = at; at < end && plain[*at] & BIT(style);)
+			at++;
+		strbuf_add(out, run, (size_t)(at - run));
+		if (at == end)
+			break;
+		if (*at == ' ' && style == TEXT_LISTING)
 			strbuf_addc(out, '+');
 		else
-			strbuf_add(out, code, sizeof(code));
+			strbuf_add(out, (char[]){ '%', hex[*at >> 4],
+			    hex[*at & 15] }, 3);
 	}
-	strbuf_add(out, bytes + run, len - run);
 }
 
 static int hex_value(char c)

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "body.h"
+#include "parts.h"
+#include "reply.h"
 #include "request.h"
 #include "text.h"
 #include "verb.h"
@@ -35,12 +37,12 @@ static void add_names(struct request *r)
 void upload_create(struct request *r)
 {
 	struct strbuf headers = STRBUF_INIT(HEADERS_MAX);
-	char id[STORE_UPLOAD_ID_MAX];
+	char id[PARTS_ID_MAX];
 
 	r->length = 0;
 	if (verb_check_upload(r) == 0 &&
 	    verb_stored_headers(r, &headers) == 0) {
-		store_begin_upload(r->server->store, r->bucket, r->key,
+		parts_begin(r->server->store, r->bucket, r->key,
 		    r->key_len, &headers, id);
 		reply_xml(r, 200);
 		strbuf_adds(&r->body, "<InitiateMultipartUploadResult " XMLNS
@@ -64,10 +66,10 @@ static int64_t part_number(const struct request *r)
 static bool has_upload(struct request *r)
 {
 	struct part *parts;
-	int count = store_parts(r->server->store, r->bucket, upload_id(r),
+	int count = parts_get(r->server->store, r->bucket, upload_id(r),
 	    r->key, r->key_len, &parts, NULL);
 
-	store_parts_release(parts, count);
+	parts_release(parts, count);
 	return count >= 0;
 }
 
@@ -92,9 +94,9 @@ void upload_part(struct request *r)
 
 	r->staged = NULL;
 	digest_hex(r->md5_sum, sizeof(r->md5_sum), etag);
-	memcpy(part->etag, etag, sizeof(etag));
+	object_set_etag(part, etag);
 	part->mtime_ms = r->now_ns / CLOCK_MS;
-	if (!store_add_part(r->server->store, r->bucket, upload_id(r), r->key,
+	if (!parts_add(r->server->store, r->bucket, upload_id(r), r->key,
 	    r->key_len, (int)part_number(r), part)) {
 		reply_error(r, "NoSuchUpload", NULL);
 		return;
@@ -110,7 +112,7 @@ void upload_list_parts(struct request *r)
 	int64_t marker = after ? text_number(after->value, INT32_MAX) : 0;
 	int64_t max = limit ? text_number(limit->value, INT32_MAX) : PAGE_MAX;
 	struct part *parts;
-	int count = store_parts(r->server->store, r->bucket, upload_id(r),
+	int count = parts_get(r->server->store, r->bucket, upload_id(r),
 	    r->key, r->key_len, &parts, NULL);
 	char date[CLOCK_ISO_MAX];
 	int from = 0, to;
@@ -143,7 +145,7 @@ void upload_list_parts(struct request *r)
 	}
 	strbuf_adds(&r->body, "</ListPartsResult>");
 out:
-	store_parts_release(parts, count);
+	parts_release(parts, count);
 }
 
 /* ---- the end of an upload ---- */
@@ -265,7 +267,7 @@ void upload_complete(struct request *r)
 	struct condition condition;
 	char etag[OBJECT_ETAG_MAX];
 	struct part *have;
-	int n_have = store_parts(store, r->bucket, upload_id(r), r->key,
+	int n_have = parts_get(store, r->bucket, upload_id(r), r->key,
 	    r->key_len, &have, &headers);
 
 	if (n_have < 0) {
@@ -275,7 +277,7 @@ void upload_complete(struct request *r)
 	if (verb_write_condition(r, &condition) < 0 ||
 	    parse_complete(r, have, n_have, &want) < 0)
 		goto out;
-	r->staged = store_join(store, r->key, r->key_len, &headers, want.parts,
+	r->staged = parts_join(store, r->key, r->key_len, &headers, want.parts,
 	    want.count);
 	if (!r->staged) {
 		reply_error(r, "InternalError", NULL);
@@ -284,17 +286,17 @@ void upload_complete(struct request *r)
 	join_etag(&want, etag);
 	if (verb_store(r, etag, &condition) < 0)
 		goto out;
-	store_abort_upload(store, r->bucket, upload_id(r), r->key, r->key_len);
+	parts_abort(store, r->bucket, upload_id(r), r->key, r->key_len);
 	reply_complete(r, etag);
 out:
 	free(want.parts);
-	store_parts_release(have, n_have);
+	parts_release(have, n_have);
 	strbuf_release(&headers);
 }
 
 void upload_abort(struct request *r)
 {
-	if (store_abort_upload(r->server->store, r->bucket, upload_id(r),
+	if (parts_abort(r->server->store, r->bucket, upload_id(r),
 	    r->key, r->key_len))
 		r->status = 204;
 	else
@@ -363,7 +365,7 @@ void upload_list(struct request *r)
 
 	if (page.max < 0)
 		page.max = PAGE_MAX;
-	store_each_upload(r->server->store, r->bucket, add_upload, &page);
+	parts_each_upload(r->server->store, r->bucket, add_upload, &page);
 	reply_xml(r, 200);
 	strbuf_addf(&r->body, "<ListMultipartUploadsResult " XMLNS ">"
 	    "<Bucket>%s</Bucket>%s<MaxUploads>%" PRId64 "</MaxUploads>"

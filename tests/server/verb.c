@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "body.h"
+#include "reply.h"
 #include "request.h"
 #include "text.h"
 
@@ -135,6 +136,18 @@ int verb_result(struct request *r, enum store_result result)
 	return -1;
 }
 
+/* What a test wants an object to look like, whatever it is. */
+static void apply_wishes(const struct request *r, struct object *o)
+{
+	const char *etag = request_header(r, "x-test-etag");
+	const char *mtime_ms = request_header(r, "x-test-mtime-ms");
+
+	if (etag)
+		object_set_etag(o, etag);
+	if (mtime_ms)
+		o->mtime_ms = text_number(mtime_ms, INT64_MAX / CLOCK_MS);
+}
+
 int verb_store(struct request *r, const char *etag,
     const struct condition *condition)
 {
@@ -143,8 +156,10 @@ int verb_store(struct request *r, const char *etag,
 	    "x-amz-storage-class");
 
 	r->staged = NULL;
-	snprintf(o->etag, sizeof(o->etag), "%s", etag);
+	object_set_etag(o, etag);
 	o->mtime_ms = r->now_ns / CLOCK_MS;
+	if (r->is_control)
+		apply_wishes(r, o);
 	if (class)
 		o->storage_class = object_storage_class(class);
 	return verb_result(r, store_commit(r->server->store, r->bucket, o,
@@ -291,6 +306,7 @@ static void reply_object(struct request *r, struct object *o, int fd)
 {
 	const char *wanted = request_header(r, "Range");
 	char extra[128];
+	int64_t size;
 
 	r->object = o;
 	r->object_fd = fd;
@@ -300,8 +316,9 @@ static void reply_object(struct request *r, struct object *o, int fd)
 	case RANGE_BAD:
 		snprintf(extra, sizeof(extra), "<ActualObjectSize>%" PRId64
 		    "</ActualObjectSize>", o->size);
-		reply_headerf(r, "Content-Range", "bytes */%" PRId64, o->size);
+		size = o->size;
 		reply_error(r, "InvalidRange", extra);
+		reply_headerf(r, "Content-Range", "bytes */%" PRId64, size);
 		return;
 	case RANGE_VALID:
 		r->status = 206;
