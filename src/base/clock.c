@@ -151,7 +151,7 @@ static int civil_to_wall(const struct civil *t, int64_t *wall_ns)
 {
 	int64_t seconds;
 
-	if (t->year < 1 || t->month < 1 || t->month > 12 || t->day < 1 ||
+	if (t->month < 1 || t->month > 12 || t->day < 1 ||
 	    t->day > days_in_month(t->year, t->month) || t->hour > 23 ||
 	    t->minute > 59 || t->second > 60 /* a leap second */)
 		return -1;

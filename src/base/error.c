@@ -42,7 +42,7 @@ static void draft_add(struct draft *d, const char *format, ...)
 
 static void draft_vadd(struct draft *d, const char *format, va_list ap)
 {
-	size_t at = d->len < sizeof(d->text) ? d->len : sizeof(d->text) - 1;
+	size_t at = d->len < sizeof(d->text) ? d->len : sizeof(d->text);
 	int more = vsnprintf(d->text + at, sizeof(d->text) - at, format, ap);
 
 	if (more > 0)

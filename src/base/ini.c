@@ -139,9 +139,7 @@ static void configure_inih(void)
 	ini_allow_bom = false; /* skipped before */
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
-	ini_stop_on_first_error = true;
 	ini_use_stack = false;
-	ini_allow_realloc = false;
 	ini_max_line = ini_initial_alloc = (int)LINE_LENGTH_MAX + 3;
 }
 

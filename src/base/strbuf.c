@@ -49,7 +49,6 @@ static size_t make_room(struct strbuf *s, size_t more)
 		if (s->room < SMALLEST_ROOM)
 			s->room = SMALLEST_ROOM;
 		s->buf = alloc_resize(s->buf, s->room, 1);
-		s->buf[s->len] = '\0';
 	}
 	return more;
 }

@@ -218,6 +218,9 @@ static void unhex_takes_hex_digits_and_nothing_else(void **state)
 	(void)state;
 	assert_int_equal(digest_unhex("aBcD", 4, out, 2), 0);
 	assert_memory_equal(out, "\xab\xcd", 2);
+	assert_int_equal(digest_unhex("AF09", 4, out, 2), 0);
+	assert_memory_equal(out, "\xaf\x09", 2);
+	assert_int_equal(digest_unhex("afG0", 4, out, 2), -1);
 	assert_int_equal(digest_unhex("abc", 3, out, 2), -1);
 	assert_int_equal(digest_unhex("abcde", 5, out, 2), -1);
 	assert_int_equal(digest_unhex("abcdef", 6, out, 2), -1);
@@ -260,11 +263,11 @@ static void base64_gives_the_published_texts(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hmac_gives_the_published_values),
 		cmocka_unit_test(one_call_gives_the_published_checksums),
 		cmocka_unit_test(nothing_has_a_checksum),
 		cmocka_unit_test(pieces_give_the_checksum_of_the_whole),
 		cmocka_unit_test(a_reset_forgets_what_was_added),
-		cmocka_unit_test(hmac_gives_the_published_values),
 		cmocka_unit_test(hmac_takes_an_empty_key_and_text),
 		cmocka_unit_test(hmac_may_write_over_its_key),
 		cmocka_unit_test(threads_do_not_disturb_each_other),

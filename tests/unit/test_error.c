@@ -35,6 +35,8 @@ static void setting_returns_failure_and_keeps_all(void **state)
 	assert_int_equal(err.kind, ERROR_DENIED);
 	assert_int_equal(err.sys, 0);
 	assert_string_equal(err.text, "a/b: 403");
+	error_set(&err, ERROR_DENIED, "a");
+	assert_string_equal(err.text, "a");
 }
 
 static void the_system_is_quoted(void **state)

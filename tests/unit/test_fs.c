@@ -46,6 +46,16 @@ static void write_file(const char *path, const void *bytes, size_t len)
 	close(fd);
 }
 
+/* Grows with each descriptor that is left open. */
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
 static unsigned mode_of(const char *path)
 {
 	struct stat st;
@@ -108,14 +118,16 @@ static void what_is_in_the_way_is_named(void **state)
 static void a_lock_excludes_a_second_one(void **state)
 {
 	struct error err = ERROR_INIT;
-	int first, second;
+	int first, second, free_fd;
 
 	(void)state;
 	assert_int_equal(fs_lock("lock", &first, &err), 0);
 	assert_true(first >= 0);
 	assert_true(fcntl(first, F_GETFD) & FD_CLOEXEC);
+	free_fd = lowest_free_fd();
 	assert_int_equal(fs_lock("lock", &second, &err), 1);
 	assert_int_equal(second, -1);
+	assert_int_equal(lowest_free_fd(), free_fd);
 	close(first);
 	assert_int_equal(fs_lock("lock", &second, &err), 0);
 	close(second);
@@ -154,6 +166,7 @@ static void a_file_is_read_whole(void **state)
 {
 	struct error err = ERROR_INIT;
 	char *text, big[50000];
+	int free_fd = lowest_free_fd();
 	size_t len;
 
 	(void)state;
@@ -179,6 +192,7 @@ static void a_file_is_read_whole(void **state)
 	assert_int_equal(len, sizeof(big));
 	assert_memory_equal(text, big, sizeof(big));
 	free(text);
+	assert_int_equal(lowest_free_fd(), free_fd);
 }
 
 static void a_file_past_the_maximum_is_refused(void **state)

@@ -148,15 +148,6 @@ static void a_very_long_message_is_still_one_line(void **state)
 	assert_string_equal(captured.buf + captured.len - 3, "\"}\n");
 }
 
-static void logging_leaves_errno_alone(void **state)
-{
-	(void)state;
-	capture(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
-	errno = EXDEV;
-	log_info("%s", strerror(errno));
-	assert_int_equal(errno, EXDEV);
-}
-
 static json_t *logged_json(void)
 {
 	json_t *object = json_loads(captured.buf + 2, 0, NULL);
@@ -265,6 +256,16 @@ static void redirect_stderr(struct place *p)
 	p->saved_stderr = dup(STDERR_FILENO);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
+}
+
+/* Grows with each descriptor that is left open. */
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
 }
 
 static char *contents(const char *path)
@@ -422,6 +423,7 @@ static void after_rotation_a_new_file_is_written(void **state)
 	struct place *p = *state;
 	struct error err = ERROR_INIT;
 	char rotated[80], *text;
+	int free_fd = lowest_free_fd();
 
 	snprintf(rotated, sizeof(rotated), "%s.1", p->log);
 	open_log(p->log, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
@@ -436,6 +438,8 @@ static void after_rotation_a_new_file_is_written(void **state)
 	text = contents(p->log);
 	assert_match(text, TIME "three\n$");
 	free(text);
+	log_close();
+	assert_int_equal(lowest_free_fd(), free_fd);
 }
 
 static void a_failed_reopening_keeps_the_old_file(void **state)
@@ -455,6 +459,33 @@ static void a_failed_reopening_keeps_the_old_file(void **state)
 	text = contents(log);
 	assert_match(text, TIME "still here\n$");
 	free(text);
+}
+
+static void a_closed_log_is_standard_error_again(void **state)
+{
+	struct place *p = *state;
+	int free_fd = lowest_free_fd();
+	char other[80];
+
+	snprintf(other, sizeof(other), "%s/other", p->directory);
+	open_log(other, LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
+	log_close();
+	assert_int_equal(lowest_free_fd(), free_fd);
+	redirect_stderr(p);
+	log_warning("w");
+	log_debug("unwanted");
+	restore_stderr(p);
+	assert_contents(p->log, "warning: w\n");
+	assert_contents(other, "");
+}
+
+static void a_full_file_system_stops_nobody(void **state)
+{
+	(void)state;
+	open_log("/dev/full", LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	errno = EXDEV;
+	log_info("lost");
+	assert_int_equal(errno, EXDEV);
 }
 
 static void only_files_need_reopening(void **state)
@@ -601,7 +632,6 @@ int main(void)
 		CAPTURED(levels_have_names),
 		CAPTURED(control_characters_do_not_break_the_line),
 		CAPTURED(a_very_long_message_is_still_one_line),
-		CAPTURED(logging_leaves_errno_alone),
 		CAPTURED(json_lines_have_the_parts_of_the_event),
 		CAPTURED(json_lines_leave_out_what_an_event_lacks),
 		IN_PLACE(standard_error_has_no_time),
@@ -613,6 +643,8 @@ int main(void)
 		IN_PLACE(a_file_is_appended_to),
 		IN_PLACE(after_rotation_a_new_file_is_written),
 		IN_PLACE(a_failed_reopening_keeps_the_old_file),
+		IN_PLACE(a_closed_log_is_standard_error_again),
+		CAPTURED(a_full_file_system_stops_nobody),
 		IN_PLACE(only_files_need_reopening),
 		IN_PLACE(a_failed_opening_keeps_the_old_target),
 		CAPTURED(syslog_gets_messages_with_priorities),

@@ -52,13 +52,15 @@ static void assert_remote(bool equal, const struct remote_sig *a,
 
 static void etag_and_size_make_a_remote_signature(void **state)
 {
-	unsigned char room[5][ETAG_MAX];
+	unsigned char room[6][ETAG_MAX];
 	struct remote_sig a = remote(5, 100, MD5_TEXT, room[0]);
 	struct remote_sig b = remote(5, 200, "\"" MD5_TEXT "\"", room[1]);
 	struct remote_sig c = remote(6, 100, MD5_TEXT, room[2]);
 	struct remote_sig d = remote(5, 100, MD5_TEXT "-2", room[3]);
 	struct remote_sig e =
 	    remote(5, 100, "E41d8cd98f00b204e9800998ecf8427e", room[4]);
+	struct remote_sig f =
+	    remote(5, 100, "e41d8cd98f00b204e9800998ecf8427e", room[5]);
 
 	(void)state;
 	assert_remote(true, &a, &a);
@@ -66,6 +68,7 @@ static void etag_and_size_make_a_remote_signature(void **state)
 	assert_remote(false, &a, &c);
 	assert_remote(false, &a, &d);
 	assert_remote(false, &a, &e);
+	assert_remote(false, &a, &f);
 }
 
 static void without_etags_last_modified_counts(void **state)
@@ -134,6 +137,12 @@ static void the_text_form_is_what_was_sent_without_quotes(void **state)
 	assert_text("\"\"", "", false);
 	assert_text("\"", "", false);
 	assert_text("W/\"\"", "", false);
+	assert_text("W/\"", "", false);
+	assert_text("abcdef0123456789abcdef0123456789",
+	    "abcdef0123456789abcdef0123456789", true);
+	assert_text("/:`gabcdef0123456789abcdef012345",
+	    "/:`gabcdef0123456789abcdef012345", false);
+	assert_text("0123456789abcdef", "0123456789abcdef", false);
 	assert_text("", "", false);
 }
 
