@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # for those who source it
 # SPDX-License-Identifier: MIT
 # Scenarios: source this file from a test in tests/cli/. It starts a server,
 # gives each "machine" a root and a manifest, runs the programs as their user
@@ -14,7 +14,7 @@
 #   agree NAME A [B...]  trees, bucket and manifests say the same
 #   quiet NAME A         a further cycle asks only LIST and writes no key
 srcdir=${srcdir:-.}
-# shellcheck source=tests/tap.sh
+# shellcheck source=../tap.sh
 . "$srcdir/tests/tap.sh"
 
 umask 022
@@ -25,8 +25,6 @@ bucket=test-$$-$RANDOM
 prefix=data/
 status=
 endpoint=
-server_pid=
-server_started=
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION \
     AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_CA_BUNDLE http_proxy https_proxy
@@ -40,7 +38,11 @@ clean_up() {
 	done
 	wait 2>/dev/null
 	chmod -R u+rwx "$work" 2>/dev/null
-	[ -n "${KEEP:-}" ] && echo "# kept: $work" || rm -rf "$work"
+	if [ -n "${KEEP:-}" ]; then
+		echo "# kept: $work"
+	else
+		rm -rf "$work"
+	fi
 }
 trap clean_up EXIT
 
@@ -61,8 +63,6 @@ server_start() {
 	# shellcheck disable=SC2094
 	"$bin/tests/server/s3testd" --port-file "$work/port" --bucket "$bucket" "$@" \
 	    >"$work/server.log" 2>&1 &
-	server_pid=$!
-	server_started="$*"
 	for _ in $(seq 200); do
 		[ -s "$work/port" ] && break
 		sleep 0.02
@@ -96,8 +96,8 @@ remote_list() {
 	local token= page
 	while :; do
 		page=$(s3_list_page "$token") || return
-		printf '%s' "$page" | sed 's/<Contents>/\n&/g' |
-		    sed -n 's/.*<Key>\(.*\)<\/Key>.*/&/p' | list_line
+		printf '%s\n' "$page" | sed 's/<Contents>/\n&/g' |
+		    grep '<Key>' | list_lines
 		token=$(printf '%s' "$page" | sed -n \
 		    's/.*<NextContinuationToken>\([^<]*\)<.*/\1/p')
 		[ -n "$token" ] || return 0
@@ -124,13 +124,14 @@ url_encode() {
 	done
 }
 
-list_line() {
+list_lines() {
 	local line key size etag
 	while IFS= read -r line; do
 		key=${line#*<Key>} key=${key%%</Key>*}
 		size=${line#*<Size>} size=${size%%</Size>*}
 		etag=${line#*<ETag>} etag=${etag%%</ETag>*}
 		etag=${etag//&quot;/} etag=${etag//&#34;/} etag=${etag//\"/}
+		key=${key//&lt;/<} key=${key//&gt;/>} key=${key//&amp;/"&"}
 		printf '%s\t%s\t%s\n' "${key#"$prefix"}" "$size" "$etag"
 	done
 }
