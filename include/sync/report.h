@@ -21,6 +21,7 @@ struct report_style {
 	bool json;     /* an object a line, for each event and each cycle */
 	bool progress; /* where standard error is a terminal */
 	bool repeat;   /* say again what has not changed since the last cycle */
+	bool plan;     /* each key is listed in the end, and not on the way */
 };
 
 /* ${pair} and ${style} must outlive the report. */

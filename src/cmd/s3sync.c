@@ -22,14 +22,13 @@
 #define SANITIZED 1
 #endif
 
-static struct report_style style_of(const struct options *o, bool repeat)
+static struct report_style style_of(const struct options *o)
 {
 	return (struct report_style){
 		.out = stdout,
 		.json = o->json,
 		.progress =
 		    !o->quiet && options_value(o, "no-progress") == NULL,
-		.repeat = repeat,
 	};
 }
 
@@ -72,10 +71,12 @@ static int run_pair(const struct conf_pair *pair, enum cycle_kind kind,
 static int run_once(const struct options *o, const struct conf *conf,
     enum cycle_kind kind)
 {
-	const struct report_style style = style_of(o, true);
+	struct report_style style = style_of(o);
 	int status, worst = 0;
 	size_t i;
 
+	style.repeat = true;
+	style.plan = kind == CYCLE_PLAN;
 	stop_install(STOP_AT_HANGUP);
 	for (i = 0; i < conf->count && *stop_flag() == 0; i++) {
 		status = run_pair(&conf->pairs[i], kind, &style);
@@ -97,7 +98,7 @@ static int run_sync(const struct options *o, struct conf *conf)
 
 static int run_daemon(const struct options *o, struct conf *conf)
 {
-	const struct report_style style = style_of(o, false);
+	const struct report_style style = style_of(o);
 
 	return daemon_run(conf, &o->request, &style);
 }

@@ -6,9 +6,10 @@
 #include "sync/conf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/ini.h"
@@ -226,12 +227,16 @@ static char *user_file(void)
 	    "s3sync/s3sync.conf");
 }
 
-/* A file that cannot be looked at is there: reading it says why not. */
-static bool is_there(const char *path)
+/* Of the usual places, one that this user may not read is as good as absent:
+ * it is not meant for them. */
+static bool is_usable(const char *path)
 {
-	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
-	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ||
+	    (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
 }
 
 static char *find_file(const struct conf_request *request)
@@ -240,10 +245,10 @@ static char *find_file(const struct conf_request *request)
 
 	if (request->path != NULL)
 		return alloc_string(request->path);
-	if (is_there(system_file))
+	if (is_usable(system_file))
 		return alloc_string(system_file);
 	path = user_file();
-	if (is_there(path))
+	if (is_usable(path))
 		return path;
 	free(path);
 	return NULL;
@@ -270,8 +275,8 @@ static int nothing_to_do(const struct loader *l, struct error *err)
 		    l->path);
 	path = user_file();
 	error_set(err, ERROR_USAGE,
-	    "no LOCAL s3://BUCKET/PREFIX is given, and there is no "
-	    "configuration file: neither %s nor %s",
+	    "no LOCAL s3://BUCKET/PREFIX is given, and no configuration file "
+	    "is there to be read: neither %s nor %s",
 	    system_file, path);
 	free(path);
 	return -1;

@@ -24,7 +24,7 @@ struct report {
 	const struct report_style *style;
 	struct progress *progress;
 	struct cycle_events events;
-	char *last_rest; /* what was not agreed after the last cycle */
+	struct cycle_summary last; /* of the last cycle that ran to its end */
 };
 
 /* What people and JSON call an action when it is done, and while it is not. */
@@ -181,7 +181,7 @@ struct report *report_new(const struct conf_pair *pair,
 		.transferred = on_transferred,
 		.failed = on_failed,
 		.deferred = on_deferred,
-		.noticed = on_noticed,
+		.noticed = style->plan ? NULL : on_noticed,
 		.progress = on_progress,
 		.arg = r,
 	};
@@ -193,7 +193,6 @@ void report_free(struct report *r)
 	if (r == NULL)
 		return;
 	progress_free(r->progress);
-	free(r->last_rest);
 	free(r);
 }
 
@@ -231,7 +230,21 @@ static void add_counts(struct strbuf *line, const struct count *counts,
 			    counts[i].what);
 }
 
-static void add_rest(struct strbuf *line, const struct cycle_summary *sum)
+/* Whether anything needs somebody; what waits only does not. */
+static bool is_rest(const struct cycle_summary *sum)
+{
+	return sum->failed + sum->blocked + sum->differing > 0;
+}
+
+static bool is_same_rest(const struct cycle_summary *a,
+    const struct cycle_summary *b)
+{
+	return a->failed == b->failed && a->blocked == b->blocked &&
+	    a->differing == b->differing;
+}
+
+/* A daemon says it when it changes, not every minute. */
+static void log_rest(struct report *r, const struct cycle_summary *sum)
 {
 	const struct count counts[] = {
 		{ sum->failed, "failed" },
@@ -239,27 +252,16 @@ static void add_rest(struct strbuf *line, const struct cycle_summary *sum)
 		{ sum->blocked, "blocked" },
 		{ sum->differing, "differing" },
 	};
-
-	add_counts(line, counts, sizeof(counts) / sizeof(counts[0]));
-}
-
-/* A daemon says it when it changes, not every minute. */
-static void log_rest(struct report *r, const struct cycle_summary *sum)
-{
 	struct strbuf rest = STRBUF_INIT(LINE_MAX_BYTES);
-	bool waits_only = sum->failed + sum->blocked + sum->differing == 0;
-	bool is_news;
+	bool is_news = is_rest(sum) && !is_same_rest(sum, &r->last);
 
-	add_rest(&rest, sum);
-	is_news = r->last_rest == NULL ||
-	    strcmp(r->last_rest, strbuf_text(&rest)) != 0;
+	add_counts(&rest, counts, sizeof(counts) / sizeof(counts[0]));
 	if (rest.len > 0 && (is_news || r->style->repeat))
-		log_event(waits_only ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		log_event(is_rest(sum) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
 		    r->pair->name, "rest", NULL,
 		    "Not in agreement: %s (s3sync-state pending)",
 		    strbuf_text(&rest));
-	free(r->last_rest);
-	r->last_rest = alloc_string(strbuf_text(&rest));
+	r->last = *sum;
 	strbuf_release(&rest);
 }
 
