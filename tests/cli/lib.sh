@@ -93,7 +93,7 @@ remote_delete() { # KEY
 
 # remote_list: "KEY<TAB>SIZE<TAB>ETAG" a line, in order, without the prefix.
 remote_list() {
-	local token= page
+	local token='' page
 	while :; do
 		page=$(s3_list_page "$token") || return
 		printf '%s\n' "$page" | sed 's/<Contents>/\n&/g' |
@@ -290,7 +290,7 @@ manifest_remote() { # A
 # agree NAME A [B...]: every file is an object and the reverse, contents are
 # equal (by MD5, all ETags here are), and each manifest knows exactly that.
 agree() {
-	local name=$1 machine why=
+	local name=$1 machine why=''
 	shift
 	remote_list | LC_ALL=C sort >"$work/remote"
 	for machine; do
@@ -308,7 +308,7 @@ agree() {
 
 # quiet NAME A [STATUS]: one more cycle: LIST only, no row of a key written.
 quiet() {
-	local name=$1 machine=$2 expected=${3:-0} before after why= run
+	local name=$1 machine=$2 expected=${3:-0} before after why='' run
 	before=$(query "$machine" ".dump entry" ; query "$machine" ".dump pending")
 	! own_server || asked_reset
 	sync_ "$machine"
