@@ -105,14 +105,14 @@ static const char *bare(const char *p, struct strbuf *out)
 {
 	size_t len = 0;
 
+	if (strchr(BLANK, *p) && !is_rest(p))
+		return "there is a blank before the value";
 	for (size_t i = 0; p[i]; i++) {
-		bool blank = strchr(BLANK, p[i]) != NULL;
-
 		if (p[i] == '#' && (i == 0 || strchr(BLANK, p[i - 1])))
 			break;
 		if (strchr("$`\\\"'", p[i]))
 			return "$ ` \\ and quotes need '...' around the value";
-		if (!blank)
+		if (!strchr(BLANK, p[i]))
 			len = i + 1;
 	}
 	strbuf_add(out, p, len);

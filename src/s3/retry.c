@@ -251,7 +251,7 @@ static const struct retry_rule rules[] = {
 	  .kind = ERROR_BUCKET,
 	  .what = "{endpoint} gives no listing of bucket '{bucket}'" },
 	{ .class = RETRY_KEY, .outcome = S3_FAILED, .kind = ERROR_REMOTE,
-	  .what = "the server does not do it" },
+	  .what = "the server refuses the request" },
 };
 #define RULES (sizeof(rules) / sizeof(*rules))
 
@@ -289,12 +289,16 @@ int64_t retry_delay_ns(enum retry_class class, int failures, int64_t asked_ns,
 	return delay > asked_ns ? delay : asked_ns;
 }
 
-/* What a server wrote is shown as one line of printable text, and not at all
- * where it repeats what we sent to prove who we are. */
+/* A server may repeat what we sent to prove who we are. */
+static bool may_be_shown(const char *text)
+{
+	return *text && !strstr(text, "AWS4-HMAC-SHA256") &&
+	    !strstr(text, "Signature=");
+}
+
+/* What others wrote, as one line of printable text. */
 static void add_foreign(struct strbuf *out, const char *text)
 {
-	if (strstr(text, "AWS4-HMAC-SHA256") || strstr(text, "Signature="))
-		return;
 	for (; *text; text++)
 		strbuf_addc(out, (unsigned char)*text < ' ' ||
 		    *text == 0x7f ? ' ' : *text);
@@ -350,11 +354,11 @@ static void add_evidence(struct strbuf *out, const struct retry_reply *reply)
 		    reply->detail);
 	else
 		strbuf_addf(out, "HTTP %d", reply->status);
-	if (*reply->error.code) {
+	if (may_be_shown(reply->error.code)) {
 		strbuf_addc(out, ' ');
 		add_foreign(out, reply->error.code);
 	}
-	if (*reply->error.request_id) {
+	if (may_be_shown(reply->error.request_id)) {
 		strbuf_adds(out, ", request ");
 		add_foreign(out, reply->error.request_id);
 	}
@@ -377,7 +381,7 @@ void retry_explain(const struct retry_rule *rule,
 		strbuf_addf(&text, ": the reply is %s, not S3's: check that ",
 		    reply->error.foreign);
 		expand(&text, "{endpoint} is an S3 server", reply);
-	} else if (*reply->error.message) {
+	} else if (may_be_shown(reply->error.message)) {
 		strbuf_adds(&text, ": ");
 		add_foreign(&text, reply->error.message);
 	}

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <libxml/parser.h>
 
@@ -17,6 +18,7 @@
 #define DOCUMENT_MAX ((size_t)64 << 20)
 /* 1024 bytes of key, each as %XX, and room for servers that allow more. */
 #define FIELD_MAX ((size_t)4400)
+#define OBJECTS_STEP 1000 /* what a page holds, as a rule */
 
 enum field {
 	FIELD_NONE,
@@ -68,6 +70,7 @@ struct place {
 
 struct xml_page {
 	xmlParserCtxtPtr context; /* NULL until the first byte that is no blank */
+	char begin[16];           /* the document's first bytes, NUL-padded */
 	size_t size;              /* of the document so far */
 	int depth;
 	enum root root;
@@ -84,7 +87,7 @@ struct xml_page {
 	struct strbuf arena;
 	struct s3_object *objects;
 	struct place *places;
-	size_t count, room, places_room;
+	size_t count, room;
 	bool truncated;
 	bool url_encoded;
 	char *token;
@@ -102,7 +105,10 @@ static void refuse(struct xml_page *p, const char *why)
 
 static enum field find(const struct name *names, const xmlChar *name)
 {
-	while (names->text && strcmp(names->text, (const char *)name) != 0)
+	const char *text = (const char *)name;
+
+	while (names->text && (*names->text != *text ||
+	    strcmp(names->text, text) != 0))
 		names++;
 	return names->field;
 }
@@ -122,8 +128,13 @@ static void begin_object(struct xml_page *p)
 {
 	p->in_object = true;
 	p->object_seen = 0;
-	ALLOC_GROW(p->objects, p->count + 1, p->room);
-	ALLOC_GROW(p->places, p->count + 1, p->places_room);
+	if (p->count == p->room) {
+		p->room += OBJECTS_STEP;
+		p->objects = alloc_resize(p->objects, p->room,
+		    sizeof(*p->objects));
+		p->places = alloc_resize(p->places, p->room,
+		    sizeof(*p->places));
+	}
 	memset(&p->objects[p->count], 0, sizeof(*p->objects));
 	memset(&p->places[p->count], 0, sizeof(*p->places));
 	p->objects[p->count].sig.mtime_ms = SIGNATURE_MTIME_UNKNOWN;
@@ -199,7 +210,7 @@ static bool parse_mtime(struct xml_page *p, const char *text, size_t len,
 {
 	int64_t ns;
 
-	if (len >= sizeof(p->last_mtime))
+	if (len == 0 || len >= sizeof(p->last_mtime))
 		return false;
 	if (strcmp(text, p->last_mtime) != 0) {
 		if (clock_parse_iso(text, &ns))
@@ -216,13 +227,13 @@ static bool parse_etag(struct xml_page *p, struct etag *etag)
 {
 	unsigned char room[ETAG_MAX];
 
-	/* It goes back to the server in a header line. */
-	for (size_t i = p->text_at; i < p->arena.len; i++)
-		if (p->arena.buf[i] < '!' || p->arena.buf[i] > '~')
-			return false;
 	if (!signature_etag_parse(strbuf_text(&p->arena) + p->text_at,
 	    p->arena.len - p->text_at, room, etag))
 		return false;
+	/* It goes back to the server in a header line. */
+	for (size_t i = 0; !etag->binary && i < etag->len; i++)
+		if (room[i] < '!' || room[i] > '~')
+			return false;
 	strbuf_truncate(&p->arena, p->text_at);
 	strbuf_add(&p->arena, etag->bytes, etag->len);
 	p->places[p->count].etag = p->text_at;
@@ -369,6 +380,15 @@ void xml_page_free(struct xml_page *p)
 	free(p);
 }
 
+static void keep_beginning(struct xml_page *p, const char *bytes, size_t len)
+{
+	size_t have = strlen(p->begin);
+
+	if (len > sizeof(p->begin) - 1 - have)
+		len = sizeof(p->begin) - 1 - have;
+	memcpy(p->begin + have, bytes, len);
+}
+
 static void begin_document(struct xml_page *p)
 {
 	static const xmlSAXHandler handler = {
@@ -413,6 +433,7 @@ int xml_page_feed(struct xml_page *p, const void *bytes, size_t len)
 		return 0;
 	if (!p->context)
 		begin_document(p);
+	keep_beginning(p, text, len);
 	p->size += len;
 	if (p->size > DOCUMENT_MAX) {
 		p->wrong = "it is larger than 64 MiB";
@@ -437,7 +458,9 @@ static bool url_decode(char *text, size_t *len)
 {
 	size_t to = 0;
 
-	for (size_t from = 0; from < *len; from++, to++) {
+	while (to < *len && text[to] != '%' && text[to] != '+')
+		to++; /* most keys need nothing else */
+	for (size_t from = to; from < *len; from++, to++) {
 		char c = text[from];
 
 		if (c == '+') {
@@ -502,6 +525,17 @@ static struct s3_page *take_page(struct xml_page *p)
 	return page;
 }
 
+/* What cannot be parsed may still be known by how it begins. */
+static const char *guess_foreign(const char *begin)
+{
+	if (strncasecmp(begin, "<!doctype html", 14) == 0 ||
+	    strncasecmp(begin, "<html", 5) == 0)
+		return "an HTML page";
+	if (*begin == '{' || *begin == '[')
+		return "JSON";
+	return *begin == '<' ? NULL : "not XML";
+}
+
 static const char *end_document(struct xml_page *p)
 {
 	if (!p->context && !p->wrong)
@@ -509,6 +543,8 @@ static const char *end_document(struct xml_page *p)
 	if (p->context)
 		parse(p, "", 0, true);
 	free_context(p);
+	if (p->root == ROOT_NONE && !p->foreign)
+		p->foreign = guess_foreign(p->begin);
 	return p->wrong;
 }
 
@@ -537,18 +573,6 @@ enum xml_verdict xml_page_end(struct xml_page *p, struct s3_page **page,
 	return XML_BROKEN;
 }
 
-static const char *guess_foreign(const char *body, size_t len)
-{
-	static const char blank[] = " \t\r\n";
-	size_t at = 0;
-
-	while (at < len && body[at] && strchr(blank, body[at]))
-		at++;
-	if (at == len)
-		return NULL;
-	return body[at] == '{' || body[at] == '[' ? "JSON" : "not XML";
-}
-
 void xml_error_parse(const char *body, size_t len, struct xml_error *error)
 {
 	struct xml_page *p = xml_page_new();
@@ -559,7 +583,5 @@ void xml_error_parse(const char *body, size_t len, struct xml_error *error)
 	end_document(p);
 	*error = p->error;
 	error->foreign = p->foreign;
-	if (!p->foreign && p->root == ROOT_NONE)
-		error->foreign = guess_foreign(body, len);
 	xml_page_free(p);
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Every bucket has one address, or the reason why not. */
+#include "s3/endpoint.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define AUTO S3_ADDRESSING_AUTO
+#define PATH S3_ADDRESSING_PATH
+#define VIRTUAL S3_ADDRESSING_VIRTUAL
+
+static const struct {
+	const char *url, *region, *bucket;
+	enum s3_addressing addressing;
+	const char *home, *origin, *host, *authority, *path;
+} good[] = {
+	/* AWS, by region */
+	{ NULL, NULL, "foo", AUTO, "https://s3.us-east-1.amazonaws.com",
+	  "https://foo.s3.us-east-1.amazonaws.com",
+	  "foo.s3.us-east-1.amazonaws.com",
+	  "foo.s3.us-east-1.amazonaws.com:443", "" },
+	{ NULL, "eu-west-1", "foo.bar", AUTO,
+	  "https://s3.eu-west-1.amazonaws.com",
+	  "https://s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com",
+	  "s3.eu-west-1.amazonaws.com:443", "/foo.bar" },
+	{ NULL, "eu-west-1", "Old_Bucket", AUTO,
+	  "https://s3.eu-west-1.amazonaws.com",
+	  "https://s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com",
+	  "s3.eu-west-1.amazonaws.com:443", "/Old_Bucket" },
+	{ NULL, "eu-west-1", "foo", PATH, "https://s3.eu-west-1.amazonaws.com",
+	  "https://s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com",
+	  "s3.eu-west-1.amazonaws.com:443", "/foo" },
+	{ NULL, "cn-north-1", "foo", AUTO,
+	  "https://s3.cn-north-1.amazonaws.com.cn",
+	  "https://foo.s3.cn-north-1.amazonaws.com.cn",
+	  "foo.s3.cn-north-1.amazonaws.com.cn",
+	  "foo.s3.cn-north-1.amazonaws.com.cn:443", "" },
+	{ NULL, "us-gov-west-1", "foo", PATH,
+	  "https://s3.us-gov-west-1.amazonaws.com",
+	  "https://s3.us-gov-west-1.amazonaws.com",
+	  "s3.us-gov-west-1.amazonaws.com",
+	  "s3.us-gov-west-1.amazonaws.com:443", "/foo" },
+	{ NULL, "eusc-de-east-1", "foo", PATH,
+	  "https://s3.eusc-de-east-1.amazonaws.eu",
+	  "https://s3.eusc-de-east-1.amazonaws.eu",
+	  "s3.eusc-de-east-1.amazonaws.eu",
+	  "s3.eusc-de-east-1.amazonaws.eu:443", "/foo" },
+	/* a given endpoint: by path unless asked otherwise */
+	{ "http://127.0.0.1:9000", NULL, "foo", AUTO, "http://127.0.0.1:9000",
+	  "http://127.0.0.1:9000", "127.0.0.1:9000", "127.0.0.1:9000",
+	  "/foo" },
+	{ "http://localhost:9000/", "garage", "foo", AUTO,
+	  "http://localhost:9000", "http://localhost:9000", "localhost:9000",
+	  "localhost:9000", "/foo" },
+	{ "https://S3.Example.com", NULL, "foo", VIRTUAL,
+	  "https://s3.example.com", "https://foo.s3.example.com",
+	  "foo.s3.example.com", "foo.s3.example.com:443", "" },
+	{ "http://s3.example.com", NULL, "foo.bar", VIRTUAL,
+	  "http://s3.example.com", "http://foo.bar.s3.example.com",
+	  "foo.bar.s3.example.com", "foo.bar.s3.example.com:80", "" },
+	/* the scheme's own port is not said */
+	{ "http://example.com:80", NULL, "foo", AUTO, "http://example.com",
+	  "http://example.com", "example.com", "example.com:80", "/foo" },
+	{ "https://example.com:443", NULL, "foo", AUTO, "https://example.com",
+	  "https://example.com", "example.com", "example.com:443", "/foo" },
+	{ "https://example.com:80", NULL, "foo", AUTO,
+	  "https://example.com:80", "https://example.com:80",
+	  "example.com:80", "example.com:80", "/foo" },
+	/* an address has no subdomains */
+	{ "http://10.0.0.1", NULL, "foo", VIRTUAL, "http://10.0.0.1",
+	  "http://10.0.0.1", "10.0.0.1", "10.0.0.1:80", "/foo" },
+	{ "http://[::1]:7480", NULL, "foo", VIRTUAL, "http://[::1]:7480",
+	  "http://[::1]:7480", "[::1]:7480", "[::1]:7480", "/foo" },
+	/* a base path goes before bucket and key, encoded once */
+	{ "http://example.com/s3/", NULL, "foo", AUTO, "http://example.com/s3",
+	  "http://example.com", "example.com", "example.com:80", "/s3/foo" },
+	{ "http://example.com/a%20b//", NULL, "foo", VIRTUAL,
+	  "http://example.com/a%20b", "http://foo.example.com",
+	  "foo.example.com", "foo.example.com:80", "/a%20b" },
+	{ "http://example.com/a/../b", NULL, "foo", AUTO,
+	  "http://example.com/a/../b", "http://example.com", "example.com",
+	  "example.com:80", "/a/../b/foo" },
+};
+
+static void every_good_bucket_has_one_address(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct error err = ERROR_INIT;
+		struct endpoint e;
+
+		if (endpoint_init(&e, good[i].url, good[i].region,
+		    good[i].bucket, good[i].addressing, &err))
+			fail_msg("%s", err.text);
+		assert_string_equal(e.url, good[i].home);
+		assert_string_equal(e.origin, good[i].origin);
+		assert_string_equal(e.host, good[i].host);
+		assert_string_equal(e.authority, good[i].authority);
+		assert_string_equal(e.path, good[i].path);
+		assert_string_equal(e.region,
+		    good[i].region ? good[i].region : "us-east-1");
+		assert_int_equal(e.tls, strncmp(e.url, "https", 5) == 0);
+		endpoint_release(&e);
+		endpoint_release(&e);
+	}
+}
+
+static const struct {
+	const char *url, *region, *bucket;
+	enum s3_addressing addressing;
+	const char *why;
+} bad[] = {
+	{ "127.0.0.1:9000", NULL, "foo", AUTO, "write it as http://HOST" },
+	{ "ftp://example.com", NULL, "foo", AUTO, "write it as http://HOST" },
+	{ "", NULL, "foo", AUTO, "write it as http://HOST" },
+	{ "http://", NULL, "foo", AUTO, "write it as http://HOST" },
+	{ "http://exa mple.com", NULL, "foo", AUTO, "write it as http://HOST" },
+	{ "http://example.com:port", NULL, "foo", AUTO,
+	  "write it as http://HOST" },
+	{ "http://example.com:99999", NULL, "foo", AUTO,
+	  "write it as http://HOST" },
+	{ "http://user:hush@example.com", NULL, "foo", AUTO,
+	  "user, password, '?' and '#' have no place in it" },
+	{ "http://example.com/?hush=1", NULL, "foo", AUTO,
+	  "user, password, '?' and '#' have no place in it" },
+	{ "http://example.com/#hush", NULL, "foo", AUTO,
+	  "user, password, '?' and '#' have no place in it" },
+	{ NULL, "eu west", "foo", AUTO, "is not the name of a region" },
+	{ NULL, "eu.west.evil.com/", "foo", AUTO,
+	  "is not the name of a region" },
+	{ NULL, "", "foo", AUTO, "is not the name of a region" },
+	{ NULL, NULL, "", AUTO, "is not the name of a bucket" },
+	{ NULL, NULL, "a/b", AUTO, "is not the name of a bucket" },
+	{ NULL, NULL, "..", AUTO, "is not the name of a bucket" },
+	{ NULL, NULL, "a b", AUTO, "is not the name of a bucket" },
+	{ NULL, NULL, "a\nb", AUTO, "is not the name of a bucket" },
+	{ NULL, NULL, "arn:aws:s3:eu-west-1:1:accesspoint/x", AUTO,
+	  "is an access point" },
+	{ NULL, NULL, "foo--use1-az4--x-s3", AUTO, "is a directory bucket" },
+	{ NULL, NULL, "Old_Bucket", VIRTUAL, "use addressing = path" },
+	{ "http://example.com", NULL, "ab", VIRTUAL, "use addressing = path" },
+	{ "http://example.com", NULL, "a..b", VIRTUAL,
+	  "use addressing = path" },
+	{ "http://example.com", NULL, "-ab", VIRTUAL,
+	  "use addressing = path" },
+	{ "http://example.com", NULL, "ab-.c", VIRTUAL,
+	  "use addressing = path" },
+};
+
+static void what_cannot_be_addressed_says_why(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct error err = ERROR_INIT;
+		struct endpoint e;
+
+		assert_int_equal(endpoint_init(&e, bad[i].url, bad[i].region,
+		    bad[i].bucket, bad[i].addressing, &err), -1);
+		assert_int_equal(err.kind, ERROR_CONFIG);
+		if (!strstr(err.text, bad[i].why))
+			fail_msg("%zu: %s", i, err.text);
+		assert_null(strstr(err.text, "hush"));
+		endpoint_release(&e);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_good_bucket_has_one_address),
+		cmocka_unit_test(what_cannot_be_addressed_says_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* Each failure has one meaning, one wait and one sentence. */
+#include "s3/retry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <curl/curl.h>
+
+#include "base/clock.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* LIST, GET, PUT, PUT_NEW, PUT_SAME: what each of them ends with. */
+static const enum retry_asked kinds[] = { RETRY_LIST, RETRY_GET, RETRY_PUT,
+	RETRY_PUT_NEW, RETRY_PUT_SAME };
+#define ALL(outcome) { outcome, outcome, outcome, outcome, outcome }
+#define DONE_FOR ALL(S3_REFUSED)
+#define FAILED ALL(S3_FAILED)
+#define DENIED ALL(S3_DENIED)
+
+static const struct {
+	int curl, status;
+	const char *code;
+	enum retry_class class;
+	enum s3_outcome outcome[5];
+	enum error_kind kind; /* of a GET */
+} cases[] = {
+	/* transient */
+	{ 0, 500, "InternalError", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 200, "InternalError", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 500, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 502, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 503, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 503, "ServiceUnavailable", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ 0, 504, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 408, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 509, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 400, "RequestTimeout", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 400, "IncompleteBody", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ 0, 400, "BadDigest", RETRY_TRANSIENT, FAILED, ERROR_CHANGED },
+	{ 0, 400, "XAmzContentSHA256Mismatch", RETRY_TRANSIENT, FAILED,
+	  ERROR_CHANGED },
+	{ 0, 409, "OperationAborted", RETRY_TRANSIENT,
+	  { S3_FAILED, S3_FAILED, S3_FAILED, S3_EXISTS, S3_CHANGED },
+	  ERROR_NETWORK },
+	{ 0, 409, "ConditionalRequestConflict", RETRY_TRANSIENT,
+	  { S3_FAILED, S3_FAILED, S3_FAILED, S3_EXISTS, S3_CHANGED },
+	  ERROR_NETWORK },
+	{ CURLE_COULDNT_RESOLVE_HOST, 0, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ CURLE_COULDNT_CONNECT, 0, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ CURLE_PARTIAL_FILE, 200, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ CURLE_OPERATION_TIMEDOUT, 0, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ CURLE_SSL_CONNECT_ERROR, 0, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ CURLE_GOT_NOTHING, 0, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ CURLE_SEND_ERROR, 0, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ CURLE_RECV_ERROR, 0, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	{ CURLE_SEND_FAIL_REWIND, 0, "", RETRY_TRANSIENT, FAILED,
+	  ERROR_NETWORK },
+	{ RETRY_GARBLED, 200, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
+	/* throttle */
+	{ 0, 503, "SlowDown", RETRY_THROTTLE, FAILED, ERROR_NETWORK },
+	{ 0, 429, "", RETRY_THROTTLE, FAILED, ERROR_NETWORK },
+	{ 0, 400, "ThrottlingException", RETRY_THROTTLE, FAILED,
+	  ERROR_NETWORK },
+	/* clock */
+	{ 0, 403, "RequestTimeTooSkewed", RETRY_CLOCK, DONE_FOR,
+	  ERROR_CREDENTIALS },
+	/* credentials */
+	{ 0, 403, "InvalidAccessKeyId", RETRY_CREDENTIALS, DONE_FOR,
+	  ERROR_CREDENTIALS },
+	{ 0, 400, "ExpiredToken", RETRY_CREDENTIALS, DONE_FOR,
+	  ERROR_CREDENTIALS },
+	{ 0, 400, "InvalidToken", RETRY_CREDENTIALS, DONE_FOR,
+	  ERROR_CREDENTIALS },
+	{ 0, 401, "", RETRY_CREDENTIALS, DONE_FOR, ERROR_CREDENTIALS },
+	{ 0, 403, "SignatureDoesNotMatch", RETRY_FATAL, DONE_FOR,
+	  ERROR_CREDENTIALS },
+	/* region */
+	{ 0, 301, "PermanentRedirect", RETRY_REGION, DONE_FOR, ERROR_BUCKET },
+	{ 0, 301, "", RETRY_REGION, DONE_FOR, ERROR_BUCKET },
+	{ 0, 307, "TemporaryRedirect", RETRY_REGION, DONE_FOR, ERROR_BUCKET },
+	{ 0, 400, "AuthorizationHeaderMalformed", RETRY_REGION, DONE_FOR,
+	  ERROR_BUCKET },
+	{ 0, 400, "IllegalLocationConstraintException", RETRY_REGION, DONE_FOR,
+	  ERROR_BUCKET },
+	/* conflict */
+	{ 0, 412, "PreconditionFailed", RETRY_CONFLICT,
+	  { S3_CHANGED, S3_CHANGED, S3_CHANGED, S3_EXISTS, S3_CHANGED },
+	  ERROR_CHANGED },
+	{ 0, 412, "", RETRY_CONFLICT,
+	  { S3_CHANGED, S3_CHANGED, S3_CHANGED, S3_EXISTS, S3_CHANGED },
+	  ERROR_CHANGED },
+	/* one key */
+	{ 0, 404, "NoSuchKey", RETRY_KEY, ALL(S3_ABSENT), ERROR_CHANGED },
+	{ 0, 403, "InvalidObjectState", RETRY_KEY, ALL(S3_ARCHIVED),
+	  ERROR_REMOTE },
+	{ 0, 400, "EntityTooLarge", RETRY_KEY, FAILED, ERROR_BLOCKED },
+	{ 0, 400, "KeyTooLongError", RETRY_KEY, FAILED, ERROR_BLOCKED },
+	{ 0, 416, "InvalidRange", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 501, "NotImplemented", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 400, "SomethingNew", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 404, "", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 418, "", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ CURLE_URL_MALFORMAT, 0, "", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 403, "AccessDenied", RETRY_KEY, DENIED, ERROR_DENIED },
+	{ 0, 403, "", RETRY_KEY, DENIED, ERROR_DENIED },
+	/* all keys */
+	{ 0, 404, "NoSuchBucket", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ 0, 400, "InvalidBucketName", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ 0, 403, "AllAccessDisabled", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ 0, 402, "PaymentRequired", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ CURLE_PEER_FAILED_VERIFICATION, 0, "", RETRY_FATAL, DONE_FOR,
+	  ERROR_NETWORK },
+	{ CURLE_SSL_CACERT_BADFILE, 0, "", RETRY_FATAL, DONE_FOR,
+	  ERROR_NETWORK },
+};
+
+static struct retry_reply make_reply(enum retry_asked asked, int curl,
+    int status, const char *code)
+{
+	struct retry_reply reply = {
+		.asked = asked,
+		.curl = curl,
+		.status = status,
+		.detail = "what libcurl says",
+		.own_region = "us-east-1",
+		.bucket = "photos",
+		.endpoint = "http://127.0.0.1:9000",
+		.server = "127.0.0.1:9000",
+		.attempts = 1,
+	};
+
+	snprintf(reply.error.code, sizeof(reply.error.code), "%s", code);
+	return reply;
+}
+
+#define SET(field, text) snprintf(field, sizeof(field), "%s", text)
+
+static void every_failure_has_its_meaning(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (size_t k = 0; k < COUNT(kinds); k++) {
+			struct retry_reply reply = make_reply(kinds[k],
+			    cases[i].curl, cases[i].status, cases[i].code);
+			const struct retry_rule *rule = retry_find(&reply);
+			bool fatal_list = kinds[k] == RETRY_LIST &&
+			    cases[i].class == RETRY_KEY;
+
+			if (rule->outcome != cases[i].outcome[k])
+				fail_msg("%d %s", cases[i].status,
+				    cases[i].code);
+			if (!fatal_list)
+				assert_int_equal(rule->class, cases[i].class);
+			if (kinds[k] == RETRY_GET)
+				assert_int_equal(rule->kind, cases[i].kind);
+			assert_int_not_equal(rule->kind, ERROR_NONE);
+		}
+	}
+}
+
+/* Without a listing nothing works: what is one key's failure elsewhere ends
+ * the cycle here. */
+static void a_refused_listing_is_the_buckets_failure(void **state)
+{
+	static const struct {
+		int curl, status;
+		const char *code;
+	} refusals[] = { { 0, 403, "AccessDenied" }, { 0, 403, "" },
+		{ 0, 404, "" }, { 0, 405, "MethodNotAllowed" },
+		{ RETRY_GARBLED, 200, "" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		struct retry_reply reply = make_reply(RETRY_LIST,
+		    refusals[i].curl, refusals[i].status, refusals[i].code);
+
+		assert_int_equal(retry_find(&reply)->kind, ERROR_BUCKET);
+	}
+}
+
+static void waits_grow_up_to_a_limit(void **state)
+{
+	static const struct {
+		enum retry_class class;
+		int failures;
+		int64_t most_ms;
+	} waits[] = {
+		{ RETRY_TRANSIENT, 1, 50 }, { RETRY_TRANSIENT, 2, 100 },
+		{ RETRY_TRANSIENT, 8, 6400 }, { RETRY_TRANSIENT, 9, 12800 },
+		{ RETRY_TRANSIENT, 10, 20000 },
+		{ RETRY_TRANSIENT, 1000, 20000 },
+		{ RETRY_THROTTLE, 1, 1000 }, { RETRY_THROTTLE, 3, 4000 },
+		{ RETRY_THROTTLE, 6, 20000 }, { RETRY_THROTTLE, 60, 20000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		int64_t most = waits[i].most_ms * CLOCK_MS;
+		uint64_t random = (uint64_t)most; /* modulo most + 1 */
+
+		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
+		    0, random) == most);
+		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
+		    0, random + 1) == 0);
+		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
+		    0, UINT64_MAX) <= most);
+	}
+}
+
+static void what_the_server_asks_for_is_the_least(void **state)
+{
+	const int64_t second = CLOCK_SECOND;
+
+	(void)state;
+	assert_true(retry_delay_ns(RETRY_THROTTLE, 1, 3 * second, 0) ==
+	    3 * second);
+	assert_true(retry_delay_ns(RETRY_THROTTLE, 4, 3 * second,
+	    (uint64_t)(7 * second)) == 7 * second);
+	/* but not without reason */
+	assert_true(retry_delay_ns(RETRY_THROTTLE, 1, 3600 * second, 0) ==
+	    20 * second);
+}
+
+static void check_text(struct retry_reply *reply, const char *text)
+{
+	struct error err = ERROR_INIT;
+	const struct retry_rule *rule = retry_find(reply);
+
+	retry_explain(rule, reply, &err);
+	assert_int_equal(err.kind, rule->kind);
+	assert_string_equal(err.text, text);
+}
+
+static void a_message_says_what_failed_and_what_to_do(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_LIST, 0, 404,
+	    "NoSuchBucket");
+
+	(void)state;
+	SET(reply.error.request_id, "4442587FB7D0A2F9");
+	check_text(&reply, "bucket 'photos' does not exist at "
+	    "http://127.0.0.1:9000 (HTTP 404 NoSuchBucket, request "
+	    "4442587FB7D0A2F9): create it or correct the remote");
+
+	reply = make_reply(RETRY_GET, 0, 403, "SignatureDoesNotMatch");
+	check_text(&reply, "credentials refused (HTTP 403 "
+	    "SignatureDoesNotMatch): check AWS_SECRET_ACCESS_KEY");
+
+	reply = make_reply(RETRY_GET, CURLE_COULDNT_CONNECT, 0, "");
+	reply.sys = ECONNREFUSED;
+	reply.attempts = 8;
+	check_text(&reply, "cannot connect to 127.0.0.1:9000 (Connection "
+	    "refused, 8 attempts): check that the server runs, and the "
+	    "endpoint");
+
+	reply = make_reply(RETRY_GET, CURLE_RECV_ERROR, 0, "");
+	check_text(&reply, "the connection to 127.0.0.1:9000 broke (what "
+	    "libcurl says)");
+
+	reply = make_reply(RETRY_LIST, 0, 301, "PermanentRedirect");
+	SET(reply.error.region, "eu-west-1");
+	check_text(&reply, "bucket 'photos' is in eu-west-1, and was asked for "
+	    "in us-east-1 (HTTP 301 PermanentRedirect): set region to the "
+	    "bucket's own");
+	*reply.error.region = '\0';
+	check_text(&reply, "bucket 'photos' is in another region, and was "
+	    "asked for in us-east-1 (HTTP 301 PermanentRedirect): set region "
+	    "to the bucket's own");
+}
+
+static void without_a_remedy_the_server_has_the_word(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_GET, 0, 418, "Teapot");
+
+	(void)state;
+	SET(reply.error.message, "I am\na teapot\x1b[31m");
+	check_text(&reply, "the server refuses the request (HTTP 418 Teapot): "
+	    "I am a teapot [31m");
+	reply = make_reply(RETRY_GET, 0, 502, "");
+	reply.error.foreign = "an HTML page";
+	check_text(&reply, "the server has trouble (HTTP 502): the reply is an "
+	    "HTML page, not S3's: check that http://127.0.0.1:9000 is an S3 "
+	    "server");
+}
+
+static void what_we_sent_to_prove_who_we_are_is_not_repeated(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_GET, 0, 400, "X");
+
+	(void)state;
+	SET(reply.error.message, "bad header AWS4-HMAC-SHA256 Credential=a");
+	check_text(&reply, "the server refuses the request (HTTP 400 X)");
+	SET(reply.error.message, "Signature=abc");
+	SET(reply.error.request_id, "Signature=abc");
+	check_text(&reply, "the server refuses the request (HTTP 400 X)");
+}
+
+/* Every sentence of the table, with every word in it filled in. */
+static void no_sentence_is_left_open(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (size_t k = 0; k < COUNT(kinds); k++) {
+			struct retry_reply reply = make_reply(kinds[k],
+			    cases[i].curl, cases[i].status, cases[i].code);
+			struct error err = ERROR_INIT;
+
+			retry_explain(retry_find(&reply), &reply, &err);
+			assert_null(strpbrk(err.text, "{}?"));
+		}
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_failure_has_its_meaning),
+		cmocka_unit_test(a_refused_listing_is_the_buckets_failure),
+		cmocka_unit_test(waits_grow_up_to_a_limit),
+		cmocka_unit_test(what_the_server_asks_for_is_the_least),
+		cmocka_unit_test(a_message_says_what_failed_and_what_to_do),
+		cmocka_unit_test(without_a_remedy_the_server_has_the_word),
+		cmocka_unit_test(
+		    what_we_sent_to_prove_who_we_are_is_not_repeated),
+		cmocka_unit_test(no_sentence_is_left_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

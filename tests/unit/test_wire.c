@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* A request on the wire is the request that was signed. */
+#include "s3/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/digest.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define NOW (INT64_C(1369353600) * CLOCK_SECOND) /* 2013-05-24 */
+
+struct fixture {
+	struct endpoint endpoint;
+	struct sigv4 *signer;
+	struct wire_sender sender;
+	struct wire wire;
+};
+
+static struct fixture *make(const char *url, const char *bucket,
+    enum s3_addressing addressing, const char *token)
+{
+	static struct fixture f;
+	struct s3_credentials c = { .access_key = (char *)"AKIAIOSFODNN7EXAMPLE",
+		.secret_key =
+		    (char *)"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(endpoint_init(&f.endpoint, url, NULL, bucket,
+	    addressing, &err), 0);
+	f.signer = sigv4_new(&c, f.endpoint.region, "s3");
+	f.sender = (struct wire_sender){ &f.endpoint, f.signer, token };
+	wire_init(&f.wire);
+	return &f;
+}
+
+static void release(struct fixture *f)
+{
+	wire_release(&f->wire);
+	sigv4_free(f->signer);
+	endpoint_release(&f->endpoint);
+}
+
+/* The value of a header that is on the wire, or NULL. */
+static const char *header(const struct wire *w, const char *name)
+{
+	const struct http_request *r = &w->request;
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < r->header_count; i++)
+		if (strncmp(r->headers[i], name, len) == 0 &&
+		    r->headers[i][len] == ':')
+			return r->headers[i] + len + 1 +
+			    (r->headers[i][len + 1] == ' ');
+	return NULL;
+}
+
+static void a_get_is_signed_as_by_botocore(void **state)
+{
+	struct fixture *f = make("https://s3.amazonaws.com", "examplebucket",
+	    S3_ADDRESSING_VIRTUAL, NULL);
+	struct s3_get get = { .key = "test.txt", .key_len = 8 };
+
+	(void)state;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(f->wire.request.url,
+	    "https://examplebucket.s3.amazonaws.com/test.txt");
+	assert_string_equal(f->wire.request.method, "GET");
+	assert_int_equal(f->wire.request.body_size, -1);
+	assert_string_equal(header(&f->wire, "host"),
+	    "examplebucket.s3.amazonaws.com");
+	assert_string_equal(header(&f->wire, "x-amz-date"), "20130524T000000Z");
+	assert_null(header(&f->wire, "if-match"));
+	assert_null(header(&f->wire, "expect"));
+	assert_string_equal(header(&f->wire, "authorization"),
+	    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/"
+	    "us-east-1/s3/aws4_request, SignedHeaders=host;"
+	    "x-amz-content-sha256;x-amz-date, Signature=df548e2ce037944d03f3e686"
+	    "82813b093763996d597cf890ca3d9037fd231eb4");
+	release(f);
+}
+
+/* Each header that is sent, but for Authorization and Expect, is signed. */
+static void check_all_signed(const struct wire *w)
+{
+	const char *names = strstr(header(w, "authorization"),
+	    "SignedHeaders=") + strlen("SignedHeaders=");
+	size_t names_len = strcspn(names, ",");
+
+	for (size_t i = 0; i < w->request.header_count; i++) {
+		const char *line = w->request.headers[i];
+		size_t len = strcspn(line, ":");
+		bool found = false;
+
+		if (strncmp(line, "authorization:", 14) == 0 ||
+		    strcmp(line, "expect:") == 0)
+			continue;
+		for (const char *p = names; p < names + names_len;
+		    p += strcspn(p, ";,") + 1)
+			found = found || (strcspn(p, ";,") == len &&
+			    strncmp(p, line, len) == 0);
+		if (!found)
+			fail_msg("not signed: %s", line);
+	}
+}
+
+static void a_put_says_all_that_was_asked_for(void **state)
+{
+	struct fixture *f = make("http://127.0.0.1:9000", "b",
+	    S3_ADDRESSING_AUTO, "token");
+	unsigned char sha256[32] = { 0xab, 0xcd };
+	unsigned char room[ETAG_MAX];
+	struct etag etag;
+	struct s3_put put = { .key = "a b/\xc3\xbc", .key_len = 6, .size = 7,
+		.sha256 = sha256, .if_none_match = true,
+		.mtime_ns = INT64_C(1700000000500000000) };
+
+	(void)state;
+	wire_put(&f->wire, &f->sender, &put, NOW);
+	assert_string_equal(f->wire.request.url,
+	    "http://127.0.0.1:9000/b/a%20b/%C3%BC");
+	assert_string_equal(f->wire.request.method, "PUT");
+	assert_int_equal(f->wire.request.body_size, 7);
+	assert_string_equal(header(&f->wire, "host"), "127.0.0.1:9000");
+	assert_string_equal(header(&f->wire, "if-none-match"), "*");
+	assert_null(header(&f->wire, "if-match"));
+	assert_string_equal(header(&f->wire, "x-amz-meta-mtime"),
+	    "1700000000.5");
+	assert_string_equal(header(&f->wire, "x-amz-security-token"), "token");
+	assert_string_equal(header(&f->wire, "x-amz-content-sha256"),
+	    "abcd0000000000000000000000000000"
+	    "00000000000000000000000000000000");
+	assert_string_equal(header(&f->wire, "expect"), "");
+	check_all_signed(&f->wire);
+
+	/* Used again: nothing is left of the request before. */
+	assert_true(signature_etag_parse("\"d41d8cd98f00b204e9800998ecf8427e\"",
+	    34, room, &etag));
+	put = (struct s3_put){ .key = "k", .key_len = 1, .size = 1 << 20,
+		.if_match = &etag, .mtime_ns = INT64_MIN };
+	wire_put(&f->wire, &f->sender, &put, NOW);
+	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/b/k");
+	assert_string_equal(header(&f->wire, "if-match"),
+	    "\"d41d8cd98f00b204e9800998ecf8427e\"");
+	assert_null(header(&f->wire, "if-none-match"));
+	assert_null(header(&f->wire, "x-amz-meta-mtime"));
+	assert_null(header(&f->wire, "expect")); /* libcurl's own is kept */
+	assert_string_equal(header(&f->wire, "x-amz-content-sha256"),
+	    "UNSIGNED-PAYLOAD");
+	check_all_signed(&f->wire);
+	release(f);
+}
+
+static void a_listing_asks_in_the_order_that_is_signed(void **state)
+{
+	struct fixture *f = make("http://127.0.0.1:9000", "b",
+	    S3_ADDRESSING_AUTO, NULL);
+	struct s3_list list = { .prefix = "p/ +", .prefix_len = 4,
+		.start_after = "p/\n", .start_after_len = 3 };
+
+	(void)state;
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/b?"
+	    "encoding-type=url&list-type=2&max-keys=1000&prefix=p%2F%20%2B&"
+	    "start-after=p%2F%0A");
+	list.token = "1/a+=";
+	list.max_keys = 3;
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/b?"
+	    "continuation-token=1%2Fa%2B%3D&encoding-type=url&list-type=2&"
+	    "max-keys=3&prefix=p%2F%20%2B");
+	check_all_signed(&f->wire);
+	release(f);
+
+	f = make(NULL, "bucket", S3_ADDRESSING_AUTO, NULL);
+	list = (struct s3_list){ .prefix = "" };
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(f->wire.request.url,
+	    "https://bucket.s3.us-east-1.amazonaws.com/?encoding-type=url&"
+	    "list-type=2&max-keys=1000&prefix=");
+	release(f);
+}
+
+static void an_if_match_repeats_the_etag_as_it_was(void **state)
+{
+	static const char *const etags[] = {
+		"\"0123456789abcdef0123456789abcdef\"",
+		"\"0123456789ABCDEF0123456789ABCDEF\"",
+		"\"0123456789abcdef0123456789abcdef-12\"", "\"x\"",
+	};
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_AUTO, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(etags); i++) {
+		unsigned char room[ETAG_MAX];
+		struct etag etag;
+		struct s3_get get = { .key = "k", .key_len = 1,
+			.if_match = &etag };
+
+		assert_true(signature_etag_parse(etags[i], strlen(etags[i]),
+		    room, &etag));
+		wire_get(&f->wire, &f->sender, &get, NOW);
+		assert_string_equal(header(&f->wire, "if-match"), etags[i]);
+	}
+	release(f);
+}
+
+static void times_are_written_as_rclone_writes_them(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" },
+		{ 1, "0.000000001" },
+		{ INT64_C(1700000000000000000), "1700000000" },
+		{ INT64_C(1700000000123456789), "1700000000.123456789" },
+		{ INT64_C(1700000000120000000), "1700000000.12" },
+		{ INT64_C(10000000000), "10" },
+		{ -1, "-0.000000001" },
+		{ INT64_C(-1500000000), "-1.5" },
+		{ INT64_MAX, "9223372036.854775807" },
+		{ INT64_MIN + 1, "-9223372036.854775807" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[WIRE_MTIME_MAX];
+
+		wire_format_mtime(cases[i].ns, text);
+		assert_string_equal(text, cases[i].text);
+		assert_true(wire_parse_mtime(text) == cases[i].ns ||
+		    i >= COUNT(cases) - 2);
+	}
+}
+
+static void times_of_others_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} cases[] = {
+		{ "1700000000.000000000", INT64_C(1700000000000000000) },
+		{ "1700000000.5", INT64_C(1700000000500000000) },
+		{ "1.0000000019", INT64_C(1000000001) },
+		{ "1.", INT64_C(1000000000) },
+		{ "", INT64_MIN }, { "-", INT64_MIN }, { ".5", INT64_MIN },
+		{ "abc", INT64_MIN }, { "1 ", INT64_MIN }, { " 1", INT64_MIN },
+		{ "1e9", INT64_MIN }, { "+1", INT64_MIN }, { "--1", INT64_MIN },
+		{ "1.5.5", INT64_MIN }, { "2025-01-01", INT64_MIN },
+		{ "99999999999999999999", INT64_MIN },
+		{ "9223372036854775807", INT64_MIN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_true(wire_parse_mtime(cases[i].text) == cases[i].ns);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_get_is_signed_as_by_botocore),
+		cmocka_unit_test(a_put_says_all_that_was_asked_for),
+		cmocka_unit_test(a_listing_asks_in_the_order_that_is_signed),
+		cmocka_unit_test(an_if_match_repeats_the_etag_as_it_was),
+		cmocka_unit_test(times_are_written_as_rclone_writes_them),
+		cmocka_unit_test(times_of_others_are_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
