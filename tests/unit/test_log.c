@@ -314,6 +314,35 @@ static void standard_error_has_no_time(void **state)
 	assert_contents(p->log, expected);
 }
 
+static void make_room(void *arg)
+{
+	ssize_t n = write(STDERR_FILENO, "|", 1);
+
+	*(int *)arg += n == 1;
+}
+
+static void whoever_draws_makes_room_on_standard_error_alone(void **state)
+{
+	struct place *p = *state;
+	char other[80];
+	int rooms = 0;
+
+	snprintf(other, sizeof(other), "%s/other", p->directory);
+	redirect_stderr(p);
+	open_log(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_before(make_room, &rooms);
+	log_info("one");
+	log_debug("unwanted");
+	open_log(other, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_info("elsewhere");
+	open_log(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_before(NULL, NULL);
+	log_info("two");
+	restore_stderr(p);
+	assert_int_equal(rooms, 1);
+	assert_contents(p->log, "|one\ntwo\n");
+}
+
 static void logging_works_before_it_is_opened(void **state)
 {
 	struct place *p = *state;
@@ -635,6 +664,7 @@ int main(void)
 		CAPTURED(json_lines_have_the_parts_of_the_event),
 		CAPTURED(json_lines_leave_out_what_an_event_lacks),
 		IN_PLACE(standard_error_has_no_time),
+		IN_PLACE(whoever_draws_makes_room_on_standard_error_alone),
 		IN_PLACE(logging_works_before_it_is_opened),
 		IN_PLACE(the_journal_gets_priorities),
 		IN_PLACE(a_redirected_standard_error_is_no_journal),
