@@ -22,6 +22,10 @@
 #define WAIT_NS (200 * CLOCK_MS)
 #define PROGRESS_KEYS 4096
 
+/* Details stay the same from cycle to cycle, or rows would be written anew. */
+#define PARENT_IN_WAY "a parent directory is a file or an object"
+#define DIRECTORY_IN_WAY "a directory has this name, here or in the bucket"
+
 /* What is known of a key when it is met, kept until it is settled. */
 struct plan {
 	struct decide_input input;
@@ -411,23 +415,20 @@ static void hold_by_parents(const struct survey *s, const struct met *met,
 		if (!is_parent(s, parent, met))
 			continue;
 		if (p->has_local && !p->has_remote && parent->remote)
-			hold(p, HOLD_TYPE, "a parent directory is an object "
-			    "in the bucket");
+			hold(p, HOLD_TYPE, PARENT_IN_WAY);
 		if (!p->has_remote || p->has_local)
 			continue;
 		if (parent->local_in_way) {
-			hold(p, HOLD_TYPE, "a parent directory is a file here");
+			hold(p, HOLD_TYPE, PARENT_IN_WAY);
 			if (parent->open)
 				hold(&parent->plan, HOLD_TYPE,
-				    "the bucket has objects below this name");
+				    DIRECTORY_IN_WAY);
 		} else if (parent->remote && !parent->directory_here) {
 			if (parent->remote_size > 0)
-				hold(p, HOLD_TYPE, "a parent directory is an "
-				    "object in the bucket");
+				hold(p, HOLD_TYPE, PARENT_IN_WAY);
 			else if (parent->open)
 				hold(&parent->plan, HOLD_TYPE,
-				    "a folder marker: the bucket has objects "
-				    "below this name");
+				    DIRECTORY_IN_WAY);
 		}
 	}
 }
@@ -567,10 +568,10 @@ static void hold_by_probe(const struct survey *s, const struct met *met,
 		break;
 	case TREE_HAS_DIRECTORY:
 		link->directory_here = true;
-		hold(p, HOLD_TYPE, "a directory has this name here");
+		hold(p, HOLD_TYPE, DIRECTORY_IN_WAY);
 		break;
 	case TREE_PARENT_IN_WAY:
-		hold(p, HOLD_TYPE, "a parent directory is a file here");
+		hold(p, HOLD_TYPE, PARENT_IN_WAY);
 		break;
 	}
 }
