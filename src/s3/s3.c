@@ -310,23 +310,28 @@ static int64_t server_time_ns(const struct slot *slot,
 	return wall_ns;
 }
 
+static void warn_of_clock(struct s3 *s3)
+{
+	long long off = s3->clock_offset_ns / CLOCK_SECOND;
+
+	if (s3->clock_warned || off == 0)
+		return;
+	s3->clock_warned = true;
+	log_warning("this machine's clock is %lld s %s that of %s: set it; "
+	    "until then the server's time is used", off < 0 ? -off : off,
+	    off < 0 ? "ahead of" : "behind", s3->endpoint.authority);
+}
+
 /* Requests are signed with the server's time from here on. */
 static bool learn_clock(struct slot *slot, const struct xml_error *error)
 {
-	struct s3 *s3 = slot->s3;
 	int64_t server_ns = server_time_ns(slot, error);
 
 	if (slot->request->clock_learned || !server_ns)
 		return false;
 	slot->request->clock_learned = true;
-	s3->clock_offset_ns = server_ns - clock_wall_ns();
-	if (!s3->clock_warned)
-		log_warning("this machine's clock is %lld s %s that of %s: set "
-		    "it; until then the server's time is used",
-		    llabs(s3->clock_offset_ns / CLOCK_SECOND),
-		    s3->clock_offset_ns < 0 ? "ahead of" : "behind",
-		    s3->endpoint.authority);
-	s3->clock_warned = true;
+	slot->s3->clock_offset_ns = server_ns - clock_wall_ns();
+	warn_of_clock(slot->s3);
 	return true;
 }
 
@@ -576,10 +581,9 @@ static int begin_object(struct slot *slot)
 	slot->begun = true;
 	if (head.size < 0)
 		slot->garbled = "the reply does not say how long it is";
-	else if (!has_etag && ((get->if_match && get->if_match->len > 0) ||
-	    !http_call_header(slot->call, "x-amz-request-id")))
+	else if (!has_etag)
 		slot->garbled = "the reply has no ETag, so it is not S3's";
-	else if (has_etag && get->if_match && get->if_match->len > 0 &&
+	else if (get->if_match && get->if_match->len > 0 &&
 	    !etag_equal(&head.etag, get->if_match))
 		slot->changed = true; /* the server ignored If-Match */
 	slot->refused = slot->garbled || slot->changed;

@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What goes wrong for a while is tried again, and what was done is not lost.
+# shellcheck source=tests/s3/lib.sh
+. "${srcdir:-.}/tests/s3/lib.sh"
+
+server_start
+small=b765d6a6cb42156c975a76ef58451580 # the MD5 of 4096 bytes
+ask <<E
+put small 4096
+put large 3000000
+E
+
+# recovers NAME ATTEMPTS RULE: GET, PUT and LIST, each after that trouble.
+recovers() {
+	only "${3//KIND/GET}" "${3//KIND/PUT}" "${3//KIND/LIST}"
+	ask --idle-ms 300 <<E
+get small
+put new 4096
+list
+E
+	answer "GET recovers from $1" \
+	    "get small done 200 $2 $small size=4096 begun=*"
+	answer "PUT recovers from $1" "put new done 200 $2 $small"
+	answer "LIST recovers from $1" \
+	    "list  done 200 $2 count=? truncated=0 token=- *"
+}
+recovers "500" 2 'KIND times=1 status=500'
+recovers "500, three times" 4 'KIND times=3 status=500 code=InternalError'
+recovers "502" 2 'KIND times=1 status=502'
+recovers "503" 2 'KIND times=1 status=503 code=ServiceUnavailable'
+recovers "504" 2 'KIND times=1 status=504'
+recovers "RequestTimeout" 2 'KIND times=1 status=400 code=RequestTimeout'
+recovers "a conflict" 2 'KIND times=1 status=409 code=OperationAborted'
+recovers "a reset" 2 'KIND times=1 reset-before'
+recovers "a reply that is lost" 2 'KIND times=1 reset-after'
+recovers "a reply cut in its head" 2 'KIND times=1 header-reset-at=20'
+recovers "silence" 2 'KIND times=1 hang=20'
+recovers "SlowDown" 2 'KIND times=1 status=503 code=SlowDown'
+recovers "429" 2 'KIND times=1 status=429'
+recovers "a page of HTML" 2 'KIND times=1 html'
+recovers "an error after 200" 2 'KIND times=1 body-error code=InternalError'
+
+# gives_up NAME RULE PATTERN: after all attempts, a GET and a LIST.
+gives_up() {
+	only "$2"
+	ask --idle-ms 200 <<E
+get small
+list
+E
+	answer "GET gives up on $1" "get small failed * 4 network: $3 begun=*"
+	answer "LIST gives up on $1" "list  failed * 4 *: $3"
+}
+gives_up "500" 'ANY status=500' \
+    "the server has trouble (HTTP 500*, 4 attempts)*"
+gives_up "a reset" 'ANY reset-before' \
+    "the connection to 127.0.0.1:* broke (*, 4 attempts)*"
+gives_up "silence" 'ANY hang=20' \
+    "127.0.0.1:* does not answer (the server fell silent, 4 attempts)*"
+gives_up "HTML" 'ANY html' \
+    "the reply *: check that $endpoint is an S3 server*"
+
+only 'GET status=500'
+ask --attempts 1 <<<"get small"
+answer "one attempt is one" "get small failed 500 1 network: *"
+only 'GET status=403 code=Whatever'
+ask <<<"get small"
+answer "nothing else is tried again" "get small denied 403 1 denied: *"
+
+# ---- bytes ------------------------------------------------------------------
+
+only 'GET key=large times=2 reset-at=1000000'
+ask <<<"get large"
+answer "a GET cut short begins again" \
+    "get large done 200 3 * size=3000000 begun=3"
+only 'GET wrong-length=7'
+ask <<<"get small"
+answer "a GET shorter than it says is not done" \
+    "get small failed 200 4 network: * size=4096 begun=4"
+for rule in truncate-xml reset-at=50 no-token; do
+	only "LIST times=1 $rule"
+	ask <<<"list  max=1"
+	answer "LIST recovers from $rule" "list  done 200 2 count=1 truncated=1 *"
+done
+only 'LIST truncate-xml'
+ask <<<"list "
+answer "a page that is always cut short is not believed" "list  failed 200 4 \
+bucket: the listing cannot be believed: it is cut short (HTTP 200, 4 attempts)*"
+only 'PUT times=1 upload-reset-at=1000000'
+ask <<<"put cut 3000000 new md5"
+answer "a PUT cut short begins again" "put cut done 200 2 *"
+only 'LIST no-encoding page-max=1'
+ask <<<"list "
+answer "a server that encodes nothing is understood" \
+    "list  done 200 1 count=1 truncated=1 *"
+only 'GET trickle=10000'
+ask --idle-ms 300 <<<"get small"
+answer "slow is not silent" "get small done 200 1 * size=4096 begun=1"
+
+# ---- a reply is lost --------------------------------------------------------
+
+only 'PUT times=1 reset-after'
+ask <<E
+put lost 4096 new md5
+run
+usage
+E
+answer "a PUT whose reply was lost is known as ours" "put lost done 200 3 $small"
+answer "one LIST told" "usage list=1 get=0 put=2 retries=2"
+only 'PUT times=1 status=500 late'
+ask <<<"put lost-2 4096 new md5"
+answer "so it is after a 500" "put lost-2 done 200 3 $small"
+only 'PUT key=lost-3 times=1 reset-after'
+ask <<E
+put warm 5
+run
+put lost-3 4096 new md5
+E
+answer "so it is where libcurl sent it again" "put lost-3 done 200 ? $small"
+only 'PUT times=1 reset-after'
+ask <<<"put lost-4 0 new md5"
+answer "so it is with an empty file" "put lost-4 done 200 3 d41d8cd9*"
+only 'PUT times=1 reset-after'
+ask <<<"put lost-3 77 same=$small md5"
+answer "so it is when something is replaced" "put lost-3 done 200 3 *"
+only 'PUT times=1 status=500'
+ask <<<"put lost 77 new md5"
+answer "what was there before is not ours" "put lost exists 412 3 *"
+only 'PUT times=1 reset-after'
+ask <<<"put lost-5 4096 new"
+answer "without an MD5 nobody can tell" "put lost-5 exists 412 2 *"
+only 'PUT times=1 reset-after' 'LIST deny'
+ask <<<"put lost-6 4096 new md5"
+answer "nor where nothing may be listed" "put lost-6 failed 403 3 bucket: the \
+reply to an upload was lost, and so was the question what is there now: *"
+
+# ---- patience ---------------------------------------------------------------
+
+ms() { # milliseconds since some start
+	echo $(($(date +%s%N) / 1000000))
+}
+only 'GET times=1 status=503 code=SlowDown retry-after=1'
+start=$(ms)
+ask <<<"get small"
+check "Retry-After is honoured" [ $(($(ms) - start)) -ge 1000 ]
+only 'GET key=small status=503 code=SlowDown retry-after=1'
+ask --attempts 2 <<E
+get small
+put other 5 chain=20
+E
+answers "others go on while one waits" 21 "put other done 200 1 *"
+answer "and it has its turn" "get small failed 503 2 network: the server is \
+busy and asks for fewer requests (HTTP 503 SlowDown, *): lower jobs, or try *"
+is "the last answer is of the one that waited" "get small" \
+    "$(tail -n 1 "$work/out" | cut -c1-9)"
+only 'GET hang=20'
+start=$(ms)
+ask --idle-ms 300 --attempts 1 <<<"get small"
+check "silence is waited for, as long as told" [ $(($(ms) - start)) -ge 300 ]
+
+# ---- clocks -----------------------------------------------------------------
+
+only 'ANY skew=7200'
+ask <<E
+get small
+run
+get large
+put warm 5
+E
+answer "a server's clock may be off" "get small done 200 2 *"
+answer "which is learned once" "get large done 200 1 *"
+is "and said once" 1 "$(grep -c "warning: this machine's clock is 7" "$work/err")"
+no_faults
+for hours in -30 30; do
+	ask --clock-off $((hours * 3600)) <<E
+get small
+put clock 5
+list
+E
+	answers "our clock may be off by $hours hours" 3 "* done 200 2 *"
+done
+only 'ANY status=403 code=RequestTimeTooSkewed'
+ask <<<"list "
+answer "what cannot be learned is told" "list  refused 403 2 credentials: the \
+server refuses this machine's time, and its own too *: set the clocks of both *"
+
+# ---- many -------------------------------------------------------------------
+
+only 'ANY percent=10 seed=1 status=500' 'ANY percent=5 seed=2 reset-before' \
+    'PUT percent=5 seed=3 reset-after' 'GET percent=5 seed=4 reset-at=99'
+for i in $(seq 300); do
+	echo "put many/$i $((i * 37)) new md5"
+done >"$work/puts"
+sed 's/^put \([^ ]*\) .*/get \1/' "$work/puts" >"$work/gets"
+ask --in-flight 32 --attempts 10 <"$work/puts"
+answers "300 PUTs come through all of that" 300 "put many/* done 200 *"
+ask --in-flight 32 --attempts 10 <"$work/gets"
+answers "300 GETs come through all of that" 300 "get many/* done 200 *"
+answers "with the right bytes" 0 "*WRONG*"
+
+tap_end
