@@ -39,8 +39,10 @@ int64_t answer_wait_ms(const struct request *r)
 
 static int connection_fd(struct request *r)
 {
-	return MHD_get_connection_info(r->connection,
-	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info->connect_fd;
 }
 
 static void reset_at_end(struct request *r)
@@ -57,7 +59,7 @@ static void add_headers(struct strbuf *out, const struct request *r)
 	size_t at = 0;
 
 	while ((name = text_next_pair(strbuf_text(&r->headers), r->headers.len,
-	    &at, &value)))
+		    &at, &value)))
 		strbuf_addf(out, "%s: %s\r\n", name, value);
 }
 
@@ -67,12 +69,14 @@ static void send_part_of_header(struct request *r)
 	struct strbuf head = STRBUF_INIT(128 << 10);
 	size_t len;
 
-	strbuf_addf(&head, "HTTP/1.1 %u Status\r\nContent-Length: %" PRId64
-	    "\r\n", r->status, body_len(r));
+	strbuf_addf(&head,
+	    "HTTP/1.1 %u Status\r\nContent-Length: %" PRId64 "\r\n", r->status,
+	    body_len(r));
 	add_headers(&head, r);
 	strbuf_adds(&head, "\r\n");
-	len = head.len < (size_t)r->fault.cut_header_at ? head.len :
-	    (size_t)r->fault.cut_header_at;
+	len = head.len < (size_t)r->fault.cut_header_at
+	    ? head.len
+	    : (size_t)r->fault.cut_header_at;
 	if (send(connection_fd(r), strbuf_text(&head), len, MSG_NOSIGNAL) < 0)
 		reset_at_end(r);
 	strbuf_release(&head);
@@ -86,9 +90,10 @@ struct bent_body {
 	struct object *object; /* where the bytes are; owned, like all here */
 	char *text;
 	int fd;
-	int64_t from, len;     /* of them */
-	int64_t corrupt_at;    /* -1: none */
-	int64_t bytes_per_s;   /* 0: unlimited */
+	const char *bytes;   /* of object or text */
+	int64_t from, len;   /* of them or of the file */
+	int64_t corrupt_at;  /* -1: none */
+	int64_t bytes_per_s; /* 0: unlimited */
 	int64_t start_ns;
 };
 
@@ -130,8 +135,7 @@ static ssize_t read_bent(void *arg, uint64_t pos, char *out, size_t room)
 	if (b->fd >= 0)
 		n = pread(b->fd, out, (size_t)n, b->from + at);
 	else
-		memcpy(out, (b->text ? b->text : (char *)b->object->body) +
-		    b->from + at, (size_t)n);
+		memcpy(out, b->bytes + b->from + at, (size_t)n);
 	if (n <= 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (b->corrupt_at >= at && b->corrupt_at < at + n)
@@ -143,8 +147,9 @@ static bool is_bent(const struct request *r)
 {
 	const struct fault *f = &r->fault;
 
-	return !is_head(r) && (f->cut_at >= 0 || f->short_by || f->long_by ||
-	    f->bytes_per_s || f->corrupt);
+	return !is_head(r) &&
+	    (f->cut_at >= 0 || f->short_by || f->long_by || f->bytes_per_s ||
+		f->corrupt);
 }
 
 static struct MHD_Response *bent_response(struct request *r)
@@ -163,6 +168,7 @@ static struct MHD_Response *bent_response(struct request *r)
 	b->object = r->object;
 	b->text = r->object ? NULL : strbuf_detach(&r->body);
 	b->fd = r->object_fd;
+	b->bytes = r->object ? (char *)r->object->body : b->text;
 	b->from = r->object ? r->object_from : 0;
 	b->corrupt_at = f->corrupt ? b->len / 2 : -1;
 	b->bytes_per_s = f->bytes_per_s;
@@ -211,8 +217,8 @@ static struct MHD_Response *make_response(struct request *r)
 	if (is_bent(r))
 		return bent_response(r);
 	if (is_head(r))
-		return MHD_create_response_from_callback(
-		    (uint64_t)body_len(r), 1, read_nothing, NULL, NULL);
+		return MHD_create_response_from_callback((uint64_t)body_len(r),
+		    1, read_nothing, NULL, NULL);
 	if (body_len(r) == 0)
 		return MHD_create_response_from_buffer(0, NULL,
 		    MHD_RESPMEM_PERSISTENT);
@@ -235,7 +241,7 @@ static enum MHD_Result send_response(struct request *r)
 	MHD_add_response_header(response, "Server", "s3testd");
 	MHD_add_response_header(response, "x-amz-request-id", r->id);
 	while ((name = text_next_pair(strbuf_text(&r->headers), r->headers.len,
-	    &at, &value)))
+		    &at, &value)))
 		MHD_add_response_header(response, name, value);
 	result = MHD_queue_response(r->connection, r->status, response);
 	MHD_destroy_response(response);
@@ -250,8 +256,7 @@ static void log_request(const struct request *r, const char *status)
 		"Range" };
 	struct strbuf line = STRBUF_INIT(16 << 10);
 
-	strbuf_addf(&line, "%s %s %s/", r->method, r->op->kind,
-	    r->bucket_name);
+	strbuf_addf(&line, "%s %s %s/", r->method, r->op->kind, r->bucket_name);
 	text_escape(&line, TEXT_PATH, r->key, r->key_len);
 	strbuf_addf(&line, " %s", status);
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
@@ -261,7 +266,10 @@ static void log_request(const struct request *r, const char *status)
 			strbuf_addf(&line, " %s=%s", shown[i], value);
 	}
 	for (size_t i = 0; i < r->n_params; i++) {
-		strbuf_addf(&line, " %s=", r->params[i].name);
+		strbuf_addc(&line, ' ');
+		text_escape(&line, TEXT_PATH, r->params[i].name,
+		    r->params[i].name_len);
+		strbuf_addc(&line, '=');
 		text_escape(&line, TEXT_PATH, r->params[i].value,
 		    r->params[i].value_len);
 	}

@@ -203,7 +203,7 @@ static enum MHD_Result find_unsigned(void *arg, enum MHD_ValueKind kind,
 	(void)kind;
 	(void)value;
 	if ((strcasecmp(name, "host") == 0 ||
-	    strncasecmp(name, "x-amz-", 6) == 0) &&
+		strncasecmp(name, "x-amz-", 6) == 0) &&
 	    !is_signed(search->signed_headers, name))
 		search->missing = name;
 	return MHD_YES;
@@ -248,8 +248,8 @@ static void sign(const struct request *r, const struct authorization *a,
 	strbuf_addf(to_sign, ALGORITHM "\n%s\n%s/%s/s3/aws4_request\n%s", when,
 	    a->date, a->region, hex);
 	signing_key(r->server, a->date, key);
-	digest_hmac_sha256(key, sizeof(key), strbuf_text(to_sign),
-	    to_sign->len, hash);
+	digest_hmac_sha256(key, sizeof(key), strbuf_text(to_sign), to_sign->len,
+	    hash);
 	digest_hex(hash, sizeof(hash), hex);
 }
 
@@ -270,11 +270,13 @@ static int check_signature(struct request *r, const struct authorization *a,
 	if (add_headers(&canonical, r, a->signed_headers) < 0)
 		result = reply_error_as(r, 403, "SignatureDoesNotMatch",
 		    "SignedHeaders names a header that was not sent, or is not "
-		    "sorted", NULL);
+		    "sorted",
+		    NULL);
 	strbuf_addf(&canonical, "\n%s\n%s", a->signed_headers, payload);
 	sign(r, a, when, &canonical, &to_sign, expected);
-	if (result == 0 && (strlen(a->signature) != sizeof(expected) - 1 ||
-	    CRYPTO_memcmp(a->signature, expected, sizeof(expected) - 1))) {
+	if (result == 0 &&
+	    (strlen(a->signature) != sizeof(expected) - 1 ||
+		CRYPTO_memcmp(a->signature, expected, sizeof(expected) - 1))) {
 		strbuf_adds(&extra, "<AWSAccessKeyId>");
 		text_xml(&extra, a->access_key, strlen(a->access_key));
 		strbuf_adds(&extra, "</AWSAccessKeyId><StringToSign>");
@@ -310,19 +312,23 @@ static int check_time(struct request *r, const struct authorization *a,
 	int64_t wall_ns;
 
 	if (!when || parse_basic_date(when, &wall_ns) < 0)
-		return reply_error_as(r, 403, "AccessDenied", "AWS "
-		    "authentication requires a valid Date or x-amz-date header",
+		return reply_error_as(r, 403, "AccessDenied",
+		    "AWS authentication requires a valid Date or x-amz-date "
+		    "header",
 		    NULL);
 	if (strncmp(when, a->date, 8) != 0 || strlen(a->date) != 8)
 		return reply_error_as(r, 400, "AuthorizationHeaderMalformed",
 		    "The authorization header is malformed; the date of the "
-		    "credential is not that of the request", NULL);
+		    "credential is not that of the request",
+		    NULL);
 	if (llabs(wall_ns - r->now_ns) <= SKEW_MAX_NS)
 		return 0;
 	clock_format_utc(r->now_ns, now);
-	snprintf(extra, sizeof(extra), "<RequestTime>%.16s</RequestTime>"
+	snprintf(extra, sizeof(extra),
+	    "<RequestTime>%.16s</RequestTime>"
 	    "<ServerTime>%s</ServerTime><MaxAllowedSkewMilliseconds>%" PRId64
-	    "</MaxAllowedSkewMilliseconds>", when, now, SKEW_MAX_NS / CLOCK_MS);
+	    "</MaxAllowedSkewMilliseconds>",
+	    when, now, SKEW_MAX_NS / CLOCK_MS);
 	return reply_error(r, "RequestTimeTooSkewed", extra);
 }
 
@@ -334,8 +340,9 @@ static int check_scope(struct request *r, const struct authorization *a)
 	if (strcmp(a->access_key, r->server->access_key) != 0)
 		return reply_error(r, "InvalidAccessKeyId", NULL);
 	if (strcmp(a->region, region) != 0) {
-		snprintf(message, sizeof(message), "The authorization header is "
-		    "malformed; the region '%.64s' is wrong; expecting '%s'",
+		snprintf(message, sizeof(message),
+		    "The authorization header is malformed; the region '%.64s' "
+		    "is wrong; expecting '%s'",
 		    a->region, region);
 		snprintf(extra, sizeof(extra), "<Region>%s</Region>", region);
 		return reply_error_as(r, 400, "AuthorizationHeaderMalformed",
@@ -345,7 +352,8 @@ static int check_scope(struct request *r, const struct authorization *a)
 	    strcmp(a->terminator, "aws4_request") != 0)
 		return reply_error_as(r, 400, "AuthorizationHeaderMalformed",
 		    "The authorization header is malformed; the scope must end "
-		    "in s3/aws4_request", NULL);
+		    "in s3/aws4_request",
+		    NULL);
 	return 0;
 }
 
@@ -366,14 +374,15 @@ static int check_unsigned(struct request *r, const struct authorization *a)
 	struct unsigned_search search = { a->signed_headers, NULL };
 	char extra[256];
 
-	MHD_get_connection_values(r->connection, MHD_HEADER_KIND,
-	    find_unsigned, &search);
+	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, find_unsigned,
+	    &search);
 	if (!search.missing)
 		return 0;
-	snprintf(extra, sizeof(extra), "<HeadersNotSigned>%.128s"
-	    "</HeadersNotSigned>", search.missing);
-	return reply_error_as(r, 403, "AccessDenied", "There were headers "
-	    "present in the request which were not signed", extra);
+	snprintf(extra, sizeof(extra),
+	    "<HeadersNotSigned>%.128s</HeadersNotSigned>", search.missing);
+	return reply_error_as(r, 403, "AccessDenied",
+	    "There were headers present in the request which were not signed",
+	    extra);
 }
 
 static int check_payload_name(struct request *r, const char *payload)
@@ -381,8 +390,9 @@ static int check_payload_name(struct request *r, const char *payload)
 	unsigned char hash[DIGEST_SHA256_SIZE];
 
 	if (!payload)
-		return reply_error_as(r, 400, "InvalidRequest", "Missing "
-		    "required header for this request: x-amz-content-sha256",
+		return reply_error_as(r, 400, "InvalidRequest",
+		    "Missing required header for this request: "
+		    "x-amz-content-sha256",
 		    NULL);
 	if (text_begins(payload, "STREAMING-"))
 		return reply_error(r, "NotImplemented", NULL);
@@ -390,7 +400,8 @@ static int check_payload_name(struct request *r, const char *payload)
 	    digest_unhex(payload, strlen(payload), hash, sizeof(hash)) < 0)
 		return reply_error_as(r, 400, "InvalidArgument",
 		    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid "
-		    "sha256 value.", NULL);
+		    "sha256 value.",
+		    NULL);
 	return 0;
 }
 
@@ -403,8 +414,9 @@ int auth_check(struct request *r)
 	int result = 0;
 
 	if (!header)
-		return r->server->anonymous ? 0 :
-		    reply_error(r, "AccessDenied", NULL);
+		return r->server->anonymous
+		    ? 0
+		    : reply_error(r, "AccessDenied", NULL);
 	if (parse_authorization(header, &a) < 0)
 		result = reply_error(r, "AuthorizationHeaderMalformed", NULL);
 	if (result < 0 || check_scope(r, &a) < 0 || check_token(r) < 0 ||

@@ -7,7 +7,7 @@
 #include "reply.h"
 #include "text.h"
 
-#define EMPTY_SHA256                                                           \
+#define EMPTY_SHA256 \
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 int body_to_object(struct request *r, const struct strbuf *headers)
@@ -27,8 +27,8 @@ static const char *promised_sha256(const struct request *r)
 {
 	const char *payload = request_header(r, "x-amz-content-sha256");
 
-	return payload && strcmp(payload, "UNSIGNED-PAYLOAD") != 0 ? payload :
-	    NULL;
+	return payload && strcmp(payload, "UNSIGNED-PAYLOAD") != 0 ? payload
+								   : NULL;
 }
 
 void body_begin(struct request *r)
@@ -66,8 +66,9 @@ static int verify_sha256(struct request *r)
 		digest_final(r->sha256, sum);
 		digest_hex(sum, sizeof(sum), hex);
 	}
-	return strcmp(promised, hex) == 0 ? 0 :
-	    reply_error(r, "XAmzContentSHA256Mismatch", NULL);
+	return strcmp(promised, hex) == 0
+	    ? 0
+	    : reply_error(r, "XAmzContentSHA256Mismatch", NULL);
 }
 
 static int verify_md5(struct request *r)
@@ -81,8 +82,9 @@ static int verify_md5(struct request *r)
 	digest_base64(r->md5_sum, sizeof(r->md5_sum), text);
 	if (!promised || strcmp(promised, text) == 0)
 		return 0;
-	return reply_error(r, strlen(promised) == strlen(text) ? "BadDigest" :
-	    "InvalidDigest", NULL);
+	return reply_error(r,
+	    strlen(promised) == strlen(text) ? "BadDigest" : "InvalidDigest",
+	    NULL);
 }
 
 int body_verify(struct request *r)

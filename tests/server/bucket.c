@@ -26,8 +26,8 @@ void bucket_create(struct request *r)
 		reply_error(r, "InvalidBucketName", NULL);
 		return;
 	}
-	switch (store_make_bucket(r->server->store, r->bucket_name, NULL,
-	    &err)) {
+	switch (
+	    store_make_bucket(r->server->store, r->bucket_name, NULL, &err)) {
 	case 0:
 		r->status = 200;
 		reply_headerf(r, "Location", "/%s", r->bucket_name);
@@ -52,7 +52,8 @@ void bucket_location(struct request *r)
 	const char *region = r->server->region;
 
 	reply_xml(r, 200);
-	strbuf_addf(&r->body, "<LocationConstraint " XMLNS ">%s"
+	strbuf_addf(&r->body,
+	    "<LocationConstraint " XMLNS ">%s"
 	    "</LocationConstraint>",
 	    strcmp(region, "us-east-1") == 0 ? "" : region);
 }
@@ -63,14 +64,17 @@ static void add_bucket(void *arg, const char *name, int64_t created_ms)
 	struct request *r = arg;
 
 	clock_format_utc(created_ms * CLOCK_MS, date);
-	strbuf_addf(&r->body, "<Bucket><Name>%s</Name><CreationDate>%s"
-	    "</CreationDate></Bucket>", name, date);
+	strbuf_addf(&r->body,
+	    "<Bucket><Name>%s</Name><CreationDate>%s"
+	    "</CreationDate></Bucket>",
+	    name, date);
 }
 
 void bucket_list(struct request *r)
 {
 	reply_xml(r, 200);
-	strbuf_adds(&r->body, "<ListAllMyBucketsResult " XMLNS "><Owner><ID>"
+	strbuf_adds(&r->body,
+	    "<ListAllMyBucketsResult " XMLNS "><Owner><ID>"
 	    "s3testd</ID></Owner><Buckets>");
 	store_each_bucket(r->server->store, add_bucket, r);
 	strbuf_adds(&r->body, "</Buckets></ListAllMyBucketsResult>");

@@ -3,10 +3,8 @@
 #include "control.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "body.h"
 #include "cursor.h"
@@ -71,8 +69,8 @@ static void clear_faults(struct request *r)
 static void get_objects(struct request *r)
 {
 	const struct param *name = request_param(r, "bucket");
-	struct bucket *b = name ?
-	    store_bucket(r->server->store, name->value) : NULL;
+	struct bucket *b =
+	    name ? store_bucket(r->server->store, name->value) : NULL;
 	struct entry entry;
 	struct cursor *c;
 
@@ -112,7 +110,7 @@ static void make_bucket(struct request *r)
 static void stop(struct request *r)
 {
 	reply_ok(r);
-	kill(getpid(), SIGTERM);
+	r->ends_server = true;
 }
 
 static const struct command {

@@ -11,9 +11,9 @@ struct cursor {
 	struct store *store;
 	struct bucket *bucket;
 	struct index_place place;
-	struct object *stored;   /* the next key of each source; NULL: none */
+	struct object *stored; /* the next key of each source; NULL: none */
 	int64_t i;
-	int order;               /* stored against synthetic: which is next */
+	int order; /* stored against synthetic: which is next */
 	char key[SYNTHETIC_KEY_MAX + 1];
 };
 
@@ -53,9 +53,10 @@ static void settle(struct cursor *c)
 			c->order = -1;
 		} else {
 			synthetic_key(syn, c->i, c->key);
-			c->order = !c->stored ? 1 : path_compare(
-			    object_key(c->stored), c->stored->key_len, c->key,
-			    syn->key_len);
+			c->order = !c->stored
+			    ? 1
+			    : path_compare(object_key(c->stored),
+				  c->stored->key_len, c->key, syn->key_len);
 		}
 		if (!c->stored || !c->stored->deleted || c->order > 0)
 			return;
@@ -92,4 +93,3 @@ bool cursor_entry(struct cursor *c, struct entry *entry)
 		o->mtime_ms, o->etag, o->storage_class, true };
 	return true;
 }
-

@@ -88,7 +88,7 @@ int disk_seal(struct object *o)
 	strbuf_addf(&trailer, "\netag %s\nmtime_ms %" PRId64 "\nclass %s\n",
 	    o->etag, o->mtime_ms, o->storage_class);
 	while ((name = text_next_pair(object_headers(o), o->headers_len, &at,
-	    &value))) {
+		    &value))) {
 		strbuf_addf(&trailer, "%s: ", name);
 		text_escape(&trailer, TEXT_URI, value, strlen(value));
 		strbuf_addc(&trailer, '\n');
@@ -141,7 +141,7 @@ static char *read_trailer(int fd, int64_t *begins)
 
 	if (fstat(fd, &st) < 0 ||
 	    pread(fd, length_text, LENGTH_LEN, st.st_size - LENGTH_LEN) !=
-	    LENGTH_LEN)
+		LENGTH_LEN)
 		return NULL;
 	length_text[LENGTH_LEN - 1] = '\0';
 	length = text_number(length_text, TRAILER_MAX);

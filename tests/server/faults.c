@@ -29,7 +29,7 @@ struct rule {
 	struct rule *next;
 	char *line; /* as given */
 	char *kind;
-	char *key;  /* glob; NULL: any */
+	char *key;                                      /* glob; NULL: any */
 	int64_t nth, every, times, percent, page, seed; /* 0: not asked */
 	int64_t seen, fired;
 	struct effect {
@@ -246,8 +246,8 @@ int faults_add(struct faults *f, const char *text, struct error *err)
 		*end = parse_rule(line, err);
 		if (err->kind == ERROR_NONE && strcmp((*end)->kind, "ANY") &&
 		    !f->is_kind((*end)->kind))
-			error_set(err, ERROR_USAGE, "'%s' is no kind of request",
-			    (*end)->kind);
+			error_set(err, ERROR_USAGE,
+			    "'%s' is no kind of request", (*end)->kind);
 		end = &(*end)->next;
 		count++;
 	}

@@ -35,7 +35,7 @@ enum fault_answer {
 	FAULT_ANSWER_STATUS,       /* fault.status and fault.code */
 	FAULT_ANSWER_BODY_ERROR,   /* 200, and fault.code in the body */
 	FAULT_ANSWER_HTML,
-	FAULT_ANSWER_HANG,         /* nothing is done, closed after wait_ms */
+	FAULT_ANSWER_HANG, /* nothing is done, closed after wait_ms */
 };
 
 #define FAULT_CODE_MAX 64
@@ -45,18 +45,18 @@ struct fault {
 	enum fault_answer answer;
 	int64_t status;
 	char code[FAULT_CODE_MAX];
-	int64_t retry_after_s;   /* -1: no such header */
-	bool late;               /* the operation is done all the same */
+	int64_t retry_after_s; /* -1: no such header */
+	bool late;             /* the operation is done all the same */
 	enum fault_page page;
-	int64_t page_max;        /* keys on one page; 0: as asked */
-	int64_t cut_at;          /* bytes of the reply's body; -1: whole */
-	int64_t cut_header_at;   /* bytes of its header; -1: whole */
-	int64_t cut_upload_at;   /* bytes of the request's body; -1: whole */
-	int64_t short_by;        /* so many bytes less, in a sound reply */
-	int64_t long_by;         /* Content-Length promises so much more */
-	int64_t wait_ms;         /* before the answer */
-	int64_t bytes_per_s;     /* 0: as fast as it goes */
-	int64_t skew_s;          /* the server's clock is off by this */
+	int64_t page_max;      /* keys on one page; 0: as asked */
+	int64_t cut_at;        /* bytes of the reply's body; -1: whole */
+	int64_t cut_header_at; /* bytes of its header; -1: whole */
+	int64_t cut_upload_at; /* bytes of the request's body; -1: whole */
+	int64_t short_by;      /* so many bytes less, in a sound reply */
+	int64_t long_by;       /* Content-Length promises so much more */
+	int64_t wait_ms;       /* before the answer */
+	int64_t bytes_per_s;   /* 0: as fast as it goes */
+	int64_t skew_s;        /* the server's clock is off by this */
 	bool wrong_etag;
 	bool ignore_conditions;
 	bool reject_conditions;
@@ -65,9 +65,11 @@ struct fault {
 	bool archived;
 };
 
-#define FAULT_NONE                                                             \
-	{ .retry_after_s = -1, .cut_at = -1, .cut_header_at = -1,              \
-	  .cut_upload_at = -1 }
+#define FAULT_NONE                                                      \
+	{                                                               \
+		.retry_after_s = -1, .cut_at = -1, .cut_header_at = -1, \
+		.cut_upload_at = -1                                     \
+	}
 
 struct faults;
 

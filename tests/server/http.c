@@ -4,9 +4,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -33,15 +36,22 @@ struct http {
 
 /* ---- what a request goes through ---- */
 
+/* What a rule's key= is about. */
+static const char *fault_key(const struct request *r)
+{
+	const struct param *prefix = request_param(r, "prefix");
+
+	return r->key_len == 0 && prefix ? prefix->value : r->key;
+}
+
 static int begin_operation(struct request *r)
 {
 	struct server *server = r->server;
 
 	r->op = operation_find(r);
 	stats_count(server->stats, operation_number(r->op));
-	faults_match(server->faults, r->op->kind, r->key_len > 0 ? r->key :
-	    request_param(r, "prefix") ? request_param(r, "prefix")->value :
-	    "", list_page_number(r), &r->fault);
+	faults_match(server->faults, r->op->kind, fault_key(r),
+	    list_page_number(r), &r->fault);
 	r->now_ns += r->fault.skew_s * CLOCK_SECOND;
 	if (auth_check(r) < 0)
 		return -1;
@@ -63,8 +73,8 @@ static void answer_by_fault(struct request *r)
 	case FAULT_ANSWER_HANG:
 		break;
 	case FAULT_ANSWER_STATUS:
-		reply_error_as(r, (unsigned)f->status, code, "As the fault "
-		    "script wants it.", NULL);
+		reply_error_as(r, (unsigned)f->status, code,
+		    "As the fault script wants it.", NULL);
 		break;
 	case FAULT_ANSWER_BODY_ERROR:
 		reply_error_as(r, 200, code, "As the fault script wants it.",
@@ -72,14 +82,14 @@ static void answer_by_fault(struct request *r)
 		break;
 	case FAULT_ANSWER_HTML:
 		reply_text(r, 200, "text/html");
-		strbuf_adds(&r->body, "<!DOCTYPE html><html><head><title>Sign "
+		strbuf_adds(&r->body,
+		    "<!DOCTYPE html><html><head><title>Sign "
 		    "in</title></head><body><p>Welcome to the network.<br>"
 		    "</body></html>\n");
 		break;
 	}
 	if (f->retry_after_s >= 0)
-		reply_headerf(r, "Retry-After", "%lld",
-		    (long long)f->retry_after_s);
+		reply_headerf(r, "Retry-After", "%" PRId64, f->retry_after_s);
 }
 
 static bool is_done(const struct request *r)
@@ -112,8 +122,9 @@ static void finish_operation(struct request *r)
 /* Each connection has a bool: did it carry a request that counts? */
 static void count_connection(const struct request *r)
 {
-	bool *counted = MHD_get_connection_info(r->connection,
-	    MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	bool *counted = info->socket_context;
 
 	if (!*counted)
 		stats_connection(r->server->stats);
@@ -152,8 +163,8 @@ static enum MHD_Result answer(struct request *r)
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
-    const char *url, const char *method, const char *version,
-    const char *bytes, size_t *len, void **request)
+    const char *url, const char *method, const char *version, const char *bytes,
+    size_t *len, void **request)
 {
 	struct request *r = *request;
 	const char *expect;
@@ -210,6 +221,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection,
 		return;
 	if (!r->is_control)
 		stats_end(h->server->stats);
+	if (r->ends_server)
+		kill(getpid(), SIGTERM);
 	request_free(r);
 	*request = NULL;
 }
@@ -236,40 +249,59 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *connection,
 
 /* ---- start and stop ---- */
 
+#define POINTER(option, pointer)             \
+	{                                    \
+		option, 0, (void *)(pointer) \
+	}
+#define NUMBER(option, number)                   \
+	{                                        \
+		option, (intptr_t)(number), NULL \
+	}
+#define CALLBACK(option, function, arg)           \
+	{                                         \
+		option, (intptr_t)(function), arg \
+	}
+
 struct http *http_start(struct server *server,
     const struct http_options *options, struct error *err)
 {
 	struct http *h = alloc_zero(1, sizeof(*h));
 	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(options->port),
+		.sin_port = htons((uint16_t)options->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct MHD_OptionItem common[] = {
+		POINTER(MHD_OPTION_SOCK_ADDR, &address),
+		CALLBACK(MHD_OPTION_URI_LOG_CALLBACK, on_target, h),
+		CALLBACK(MHD_OPTION_NOTIFY_COMPLETED, on_completed, h),
+		CALLBACK(MHD_OPTION_NOTIFY_CONNECTION, on_connection, h),
+		CALLBACK(MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, h),
+		NUMBER(MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY),
+		NUMBER(MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX),
+		NUMBER(MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s),
+		NUMBER(MHD_OPTION_THREAD_POOL_SIZE, options->threads),
+		{ MHD_OPTION_END, 0, NULL },
+	};
 	struct MHD_OptionItem tls[] = {
-		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->tls_cert },
-		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->tls_key },
-		{ MHD_OPTION_END, 0, NULL } };
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD |
-	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
-	    MHD_USE_SUPPRESS_DATE_NO_CLOCK |
-	    (options->tls_cert ? MHD_USE_TLS : 0);
+		POINTER(MHD_OPTION_HTTPS_MEM_CERT, options->tls_cert),
+		POINTER(MHD_OPTION_HTTPS_MEM_KEY, options->tls_key),
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	uint16_t port = (uint16_t)options->port;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO |
+	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 
 	h->server = server;
-	h->daemon = MHD_start_daemon(flags, options->port, NULL, NULL,
-	    on_request, h,
-	    MHD_OPTION_SOCK_ADDR, &address,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-	    MHD_OPTION_THREAD_POOL_SIZE, options->threads,
-	    MHD_OPTION_ARRAY, options->tls_cert ? tls : tls + 2,
-	    MHD_OPTION_END);
+	if (options->tls_cert)
+		h->daemon = MHD_start_daemon(flags | MHD_USE_TLS, port, NULL,
+		    NULL, on_request, h, MHD_OPTION_ARRAY, common,
+		    MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	else
+		h->daemon = MHD_start_daemon(flags, port, NULL, NULL,
+		    on_request, h, MHD_OPTION_ARRAY, common, MHD_OPTION_END);
 	if (h->daemon)
 		return h;
-	error_sys(err, ERROR_USAGE, errno, "cannot listen on 127.0.0.1:%u",
-	    options->port);
+	error_sys(err, ERROR_USAGE, errno,
+	    "cannot listen on 127.0.0.1:%" PRId64, options->port);
 	free(h);
 	return NULL;
 }

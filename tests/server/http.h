@@ -11,9 +11,9 @@ struct http;
 struct server;
 
 struct http_options {
-	uint16_t port;        /* 0: a free one */
-	unsigned threads;
-	unsigned idle_s;      /* closes idle connections after; 0: never */
+	int64_t port; /* 0: a free one */
+	int64_t threads;
+	int64_t idle_s;       /* closes idle connections after; 0: never */
 	const char *tls_cert; /* PEM text; NULL: no TLS */
 	const char *tls_key;
 };

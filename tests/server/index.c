@@ -18,7 +18,6 @@ struct chunk {
 struct index {
 	struct chunk **chunks;
 	size_t n_chunks, room;
-	int64_t count;
 };
 
 struct index *index_new(void)
@@ -39,11 +38,6 @@ void index_free(struct index *x)
 	free(x);
 }
 
-int64_t index_count(const struct index *x)
-{
-	return x->count;
-}
-
 static bool is_less(const struct object *o, const char *key, size_t len)
 {
 	return path_compare(object_key(o), o->key_len, key, len) < 0;
@@ -59,7 +53,8 @@ static size_t find_chunk(const struct index *x, const char *key, size_t len)
 		size_t middle = low + (high - low) / 2;
 		const struct object *first = x->chunks[middle]->objects[0];
 
-		if (path_compare(object_key(first), first->key_len, key, len) <= 0)
+		if (path_compare(object_key(first), first->key_len, key, len) <=
+		    0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -176,7 +171,6 @@ struct object *index_put(struct index *x, struct object *o)
 	    (c->count - slot) * sizeof(*c->objects));
 	c->objects[slot] = o;
 	c->count++;
-	x->count++;
 	return NULL;
 }
 
@@ -190,7 +184,6 @@ struct object *index_remove(struct index *x, const char *key, size_t len)
 		return NULL;
 	c = x->chunks[place.chunk];
 	c->count--;
-	x->count--;
 	memmove(c->objects + place.slot, c->objects + place.slot + 1,
 	    (c->count - place.slot) * sizeof(*c->objects));
 	if (c->count == 0) {

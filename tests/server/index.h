@@ -20,7 +20,6 @@ struct index_place {
 
 struct index *index_new(void);
 void index_free(struct index *x);
-int64_t index_count(const struct index *x);
 
 /* The first object whose key is not less than ${key}. */
 struct index_place index_seek(const struct index *x, const char *key,

@@ -39,7 +39,7 @@ struct query {
 	const char *prefix, *delimiter, *after; /* after: start-after, marker */
 	size_t prefix_len, delimiter_len, after_len;
 	const struct param *token;
-	bool encode; /* encoding-type=url */
+	bool encode;       /* encoding-type=url */
 	size_t max, limit; /* asked for, given */
 	struct place from;
 	int64_t page;
@@ -82,8 +82,7 @@ static void place_after_prefix(struct place *p, const char *prefix, size_t len)
 }
 
 /* Base64 of "PAGE:" and the place: opaque, with '+', '/' and '=' in it. */
-static void make_token(const struct place *p, int64_t page,
-    char out[TOKEN_MAX])
+static void make_token(const struct place *p, int64_t page, char out[TOKEN_MAX])
 {
 	char plain[KEY_ROOM + 32];
 	int len = snprintf(plain, 32, "%" PRId64 ":", page);
@@ -92,8 +91,7 @@ static void make_token(const struct place *p, int64_t page,
 	digest_base64((unsigned char *)plain, (size_t)len + p->len, out);
 }
 
-static int read_token(const struct param *token, struct place *p,
-    int64_t *page)
+static int read_token(const struct param *token, struct place *p, int64_t *page)
 {
 	unsigned char plain[TOKEN_MAX + 1];
 	int len;
@@ -147,8 +145,8 @@ static int parse_query(struct request *r, struct query *q)
 	*q = (struct query){ .v2 = version != NULL, .page = 1 };
 	q->prefix = text_param(r, "prefix", &q->prefix_len);
 	q->delimiter = text_param(r, "delimiter", &q->delimiter_len);
-	q->after = text_param(r, q->v2 ? "start-after" : "marker",
-	    &q->after_len);
+	q->after =
+	    text_param(r, q->v2 ? "start-after" : "marker", &q->after_len);
 	q->token = q->v2 ? request_param(r, "continuation-token") : NULL;
 	if (version && strcmp(version->value, "2") != 0)
 		return reply_error_as(r, 400, "InvalidArgument",
@@ -170,8 +168,8 @@ static int parse_query(struct request *r, struct query *q)
 		    "The continuation token provided is incorrect", NULL);
 	if (!q->token && q->after_len > 0)
 		place_after_key(&q->from, q->after, q->after_len);
-	if (path_compare(q->from.bytes, q->from.len, q->prefix,
-	    q->prefix_len) < 0)
+	if (path_compare(q->from.bytes, q->from.len, q->prefix, q->prefix_len) <
+	    0)
 		place_set(&q->from, q->prefix, q->prefix_len);
 	return 0;
 }
@@ -238,8 +236,8 @@ static void set_next(struct page *page)
 static bool is_before_marker(const struct query *q, const struct entry *entry,
     size_t prefix_len)
 {
-	return !q->v2 && path_compare(entry->key, prefix_len, q->after,
-	    q->after_len) <= 0;
+	return !q->v2 &&
+	    path_compare(entry->key, prefix_len, q->after, q->after_len) <= 0;
 }
 
 static void collect(struct cursor *cursor, const struct query *q,
@@ -374,8 +372,8 @@ static const char *class_shown(const struct request *r,
 		return entry->storage_class;
 	memcpy(key, entry->key, len);
 	key[len] = '\0';
-	return faults_archived(r->server->faults, key) ? "GLACIER" :
-	    entry->storage_class;
+	return faults_archived(r->server->faults, key) ? "GLACIER"
+						       : entry->storage_class;
 }
 
 static void add_contents(struct strbuf *out, const struct query *q,
@@ -404,8 +402,8 @@ static void add_next_token(struct request *r, const struct query *q,
 	make_token(&page->next, q->page + 1, token);
 	strbuf_addf(&r->body,
 	    "<NextContinuationToken>%s</NextContinuationToken>",
-	    r->fault.page == FAULT_PAGE_LOOP && q->token ? q->token->value :
-	    token);
+	    r->fault.page == FAULT_PAGE_LOOP && q->token ? q->token->value
+							 : token);
 }
 
 static void add_v2_head(struct request *r, const struct query *q,
@@ -426,8 +424,8 @@ static void add_v2_head(struct request *r, const struct query *q,
 static void add_v1_head(struct request *r, const struct query *q,
     const struct page *page)
 {
-	const struct entry *last = &page->items[page->count -
-	    (page->count > 0)].entry;
+	const struct entry *last =
+	    &page->items[page->count - (page->count > 0)].entry;
 
 	add_element(&r->body, q, "Marker", q->after, q->after_len);
 	if (page->truncated && page->count > 0)
@@ -441,8 +439,10 @@ static void write_page(struct request *r, const struct query *q,
 	struct strbuf *out = &r->body;
 
 	reply_xml(r, 200);
-	strbuf_addf(out, "<ListBucketResult xmlns=\"http://s3.amazonaws.com/"
-	    "doc/2006-03-01/\"><Name>%s</Name>", r->bucket_name);
+	strbuf_addf(out,
+	    "<ListBucketResult xmlns=\"http://s3.amazonaws.com/"
+	    "doc/2006-03-01/\"><Name>%s</Name>",
+	    r->bucket_name);
 	add_element(out, q, "Prefix", q->prefix, q->prefix_len);
 	if (q->v2)
 		add_v2_head(r, q, page);

@@ -23,63 +23,6 @@
 
 #define PEM_MAX (1 << 20)
 
-enum flag {
-	FLAG_PORT = 256,
-	FLAG_PORT_FILE,
-	FLAG_PID_FILE,
-	FLAG_DIR,
-	FLAG_ACCESS_KEY,
-	FLAG_SECRET_KEY,
-	FLAG_SESSION_TOKEN,
-	FLAG_REGION,
-	FLAG_BUCKET,
-	FLAG_SYNTHETIC,
-	FLAG_SYNTHETIC_NAMES,
-	FLAG_SYNTHETIC_TREE,
-	FLAG_ANONYMOUS,
-	FLAG_LATENCY,
-	FLAG_THREADS,
-	FLAG_IDLE,
-	FLAG_LOG,
-	FLAG_PART_SIZE_MIN,
-	FLAG_TLS_CERT,
-	FLAG_TLS_KEY,
-	FLAG_HELP,
-};
-
-static const struct {
-	const char *name;
-	enum flag flag;
-	const char *argument; /* NULL: takes none */
-	const char *help;
-} flags[] = {
-	{ "port", FLAG_PORT, "N", "listen on 127.0.0.1:N (0: a free one)" },
-	{ "port-file", FLAG_PORT_FILE, "FILE", "write the port there" },
-	{ "pid-file", FLAG_PID_FILE, "FILE", "write the process id there" },
-	{ "dir", FLAG_DIR, "DIR", "keep objects there, not in memory" },
-	{ "access-key", FLAG_ACCESS_KEY, "KEY", "default testkey" },
-	{ "secret-key", FLAG_SECRET_KEY, "KEY", "default testsecret" },
-	{ "session-token", FLAG_SESSION_TOKEN, "TOKEN", "ask for this one" },
-	{ "region", FLAG_REGION, "NAME", "default us-east-1" },
-	{ "bucket", FLAG_BUCKET, "NAME", "make it; may repeat" },
-	{ "synthetic", FLAG_SYNTHETIC, "BUCKET:COUNT[:KEYLEN[:SIZE]]",
-	    "a bucket of generated keys; may repeat" },
-	{ "synthetic-names", FLAG_SYNTHETIC_NAMES, "COUNT[:KEYLEN[:SIZE]]",
-	    "print those keys and sizes, and exit" },
-	{ "synthetic-tree", FLAG_SYNTHETIC_TREE, "DIR",
-	    "with --synthetic-names: make them as files there" },
-	{ "anonymous", FLAG_ANONYMOUS, NULL, "serve unsigned requests too" },
-	{ "latency-ms", FLAG_LATENCY, "N", "hold every answer back" },
-	{ "idle-s", FLAG_IDLE, "N", "close idle connections after N seconds" },
-	{ "threads", FLAG_THREADS, "N", "default 2" },
-	{ "log", FLAG_LOG, "N", "requests to remember; default 10000" },
-	{ "part-size-min", FLAG_PART_SIZE_MIN, "BYTES", "default 5 MiB" },
-	{ "tls-cert", FLAG_TLS_CERT, "FILE", "speak https; PEM" },
-	{ "tls-key", FLAG_TLS_KEY, "FILE", "its key; PEM" },
-	{ "help", FLAG_HELP, NULL, "this" },
-};
-
-#define FLAG_COUNT (sizeof(flags) / sizeof(flags[0]))
 #define BUCKETS_MAX 64
 
 struct settings {
@@ -87,11 +30,68 @@ struct settings {
 	struct http_options http;
 	const char *port_file, *pid_file, *dir;
 	const char *cert_file, *key_file;
-	const char *buckets[BUCKETS_MAX];   /* NAME or NAME:SPEC */
+	const char *buckets[BUCKETS_MAX]; /* NAME or NAME:SPEC */
 	size_t n_buckets;
 	const char *names, *tree;
 	int64_t log_lines;
+	bool help;
 };
+
+enum form { FORM_SWITCH, FORM_TEXT, FORM_NUMBER, FORM_BUCKET };
+
+#define FIELD(name) offsetof(struct settings, name)
+
+static const struct flag {
+	const char *name;
+	const char *argument; /* NULL: takes none */
+	const char *help;
+	enum form form;
+	size_t field; /* a bool, a const char *, an int64_t */
+	int64_t max;
+} flags[] = {
+	{ "port", "N", "listen on 127.0.0.1:N (0, the default: a free one)",
+	    FORM_NUMBER, FIELD(http.port), UINT16_MAX },
+	{ "port-file", "FILE", "write the port there", FORM_TEXT,
+	    FIELD(port_file), 0 },
+	{ "pid-file", "FILE", "write the process id there", FORM_TEXT,
+	    FIELD(pid_file), 0 },
+	{ "dir", "DIR", "keep objects there, not in memory", FORM_TEXT,
+	    FIELD(dir), 0 },
+	{ "access-key", "KEY", "default testkey", FORM_TEXT,
+	    FIELD(server.access_key), 0 },
+	{ "secret-key", "KEY", "default testsecret", FORM_TEXT,
+	    FIELD(server.secret_key), 0 },
+	{ "session-token", "TOKEN", "ask for this one", FORM_TEXT,
+	    FIELD(server.session_token), 0 },
+	{ "region", "NAME", "default us-east-1", FORM_TEXT,
+	    FIELD(server.region), 0 },
+	{ "anonymous", NULL, "serve unsigned requests too", FORM_SWITCH,
+	    FIELD(server.anonymous), 0 },
+	{ "bucket", "NAME", "make it; may repeat", FORM_BUCKET, 0, 0 },
+	{ "synthetic", "BUCKET:COUNT[:KEYLEN[:SIZE]]",
+	    "a bucket of generated keys; may repeat", FORM_BUCKET, 0, 0 },
+	{ "synthetic-names", "COUNT[:KEYLEN[:SIZE]]",
+	    "print those keys and sizes, and exit", FORM_TEXT, FIELD(names),
+	    0 },
+	{ "synthetic-tree", "DIR",
+	    "with --synthetic-names: make them as files there", FORM_TEXT,
+	    FIELD(tree), 0 },
+	{ "latency-ms", "N", "hold every answer back", FORM_NUMBER,
+	    FIELD(server.latency_ms), INT32_MAX },
+	{ "idle-s", "N", "close connections idle for N seconds", FORM_NUMBER,
+	    FIELD(http.idle_s), INT32_MAX },
+	{ "threads", "N", "default 2", FORM_NUMBER, FIELD(http.threads), 64 },
+	{ "log", "N", "requests to remember; default 10000", FORM_NUMBER,
+	    FIELD(log_lines), 10000000 },
+	{ "part-size-min", "BYTES", "default 5 MiB", FORM_NUMBER,
+	    FIELD(server.part_size_min), INT32_MAX },
+	{ "tls-cert", "FILE", "speak https; PEM", FORM_TEXT, FIELD(cert_file),
+	    0 },
+	{ "tls-key", "FILE", "its key; PEM", FORM_TEXT, FIELD(key_file), 0 },
+	{ "help", NULL, "this", FORM_SWITCH, FIELD(help), 0 },
+};
+
+#define FLAG_COUNT (sizeof(flags) / sizeof(flags[0]))
 
 static void print_help(void)
 {
@@ -99,115 +99,54 @@ static void print_help(void)
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		const char *argument = flags[i].argument;
 
-		printf("  --%s%s%s\n\t%s\n", flags[i].name,
-		    argument ? " " : "", argument ? argument : "",
-		    flags[i].help);
+		printf("  --%s%s%s\n\t%s\n", flags[i].name, argument ? " " : "",
+		    argument ? argument : "", flags[i].help);
 	}
 }
 
-static int parse_number(const char *text, int64_t max, int64_t *number,
-    struct error *err)
+static int set_flag(struct settings *s, const struct flag *flag,
+    const char *value, struct error *err)
 {
-	*number = text_number(text, max);
-	return *number >= 0 ? 0 : error_set(err, ERROR_USAGE,
-	    "'%s' is no number from 0 to %" PRId64, text, max);
-}
+	char *field = (char *)s + flag->field;
 
-static int set_option(struct settings *s, enum flag flag, const char *value,
-    struct error *err)
-{
-	int64_t number = 0;
-	int result = 0;
-
-	switch (flag) {
-	case FLAG_PORT:
-		result = parse_number(value, UINT16_MAX, &number, err);
-		s->http.port = (uint16_t)number;
+	switch (flag->form) {
+	case FORM_SWITCH:
+		*(bool *)field = true;
 		break;
-	case FLAG_PORT_FILE:
-		s->port_file = value;
+	case FORM_TEXT:
+		*(const char **)field = value;
 		break;
-	case FLAG_PID_FILE:
-		s->pid_file = value;
+	case FORM_NUMBER:
+		*(int64_t *)field = text_number(value, flag->max);
+		if (*(int64_t *)field < 0)
+			return error_set(err, ERROR_USAGE,
+			    "--%s %s: not a number from 0 to %" PRId64,
+			    flag->name, value, flag->max);
 		break;
-	case FLAG_DIR:
-		s->dir = value;
-		break;
-	case FLAG_ACCESS_KEY:
-		s->server.access_key = value;
-		break;
-	case FLAG_SECRET_KEY:
-		s->server.secret_key = value;
-		break;
-	case FLAG_SESSION_TOKEN:
-		s->server.session_token = value;
-		break;
-	case FLAG_REGION:
-		s->server.region = value;
-		break;
-	case FLAG_BUCKET:
-	case FLAG_SYNTHETIC:
+	case FORM_BUCKET:
 		if (s->n_buckets == BUCKETS_MAX)
 			return error_set(err, ERROR_USAGE, "too many buckets");
 		s->buckets[s->n_buckets++] = value;
 		break;
-	case FLAG_SYNTHETIC_NAMES:
-		s->names = value;
-		break;
-	case FLAG_SYNTHETIC_TREE:
-		s->tree = value;
-		break;
-	case FLAG_ANONYMOUS:
-		s->server.anonymous = true;
-		break;
-	case FLAG_LATENCY:
-		result = parse_number(value, INT32_MAX,
-		    &s->server.latency_ms, err);
-		break;
-	case FLAG_THREADS:
-		result = parse_number(value, 64, &number, err);
-		s->http.threads = (unsigned)number;
-		break;
-	case FLAG_IDLE:
-		result = parse_number(value, 86400, &number, err);
-		s->http.idle_s = (unsigned)number;
-		break;
-	case FLAG_LOG:
-		result = parse_number(value, 10000000, &s->log_lines, err);
-		break;
-	case FLAG_PART_SIZE_MIN:
-		result = parse_number(value, INT32_MAX,
-		    &s->server.part_size_min, err);
-		break;
-	case FLAG_TLS_CERT:
-		s->cert_file = value;
-		break;
-	case FLAG_TLS_KEY:
-		s->key_file = value;
-		break;
-	case FLAG_HELP:
-		print_help();
-		exit(0);
 	}
-	return result;
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct settings *s,
     struct error *err)
 {
 	struct option longs[FLAG_COUNT + 1];
-	int c;
+	int c, at;
 
 	memset(longs, 0, sizeof(longs));
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		longs[i].name = flags[i].name;
-		longs[i].val = (int)flags[i].flag;
 		longs[i].has_arg = flags[i].argument != NULL;
 	}
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", longs, &at)) != -1) {
 		if (c == '?')
 			return error_set(err, ERROR_USAGE, "try --help");
-		if (set_option(s, (enum flag)c, optarg, err) < 0)
+		if (set_flag(s, &flags[at], optarg, err) < 0)
 			return -1;
 	}
 	if (optind < argc)
@@ -231,8 +170,8 @@ static int make_bucket(struct settings *s, const char *name_and_spec,
 
 	strsep(&spec, ":");
 	if (!bucket_is_name(name))
-		result = error_set(err, ERROR_USAGE, "'%s' is no bucket name",
-		    name);
+		result =
+		    error_set(err, ERROR_USAGE, "'%s' is no bucket name", name);
 	else if (spec)
 		result = synthetic_parse(spec, &synthetic, err);
 	if (result == 0)
@@ -272,8 +211,8 @@ static int read_pem(const char *path, char **text, struct error *err)
 {
 	size_t len;
 
-	return path ? fs_read_file(path, PEM_MAX, ERROR_USAGE, text, &len,
-	    err) : 0;
+	return path ? fs_read_file(path, PEM_MAX, ERROR_USAGE, text, &len, err)
+		    : 0;
 }
 
 static int serve(struct settings *s, const sigset_t *ends, struct error *err)
@@ -338,8 +277,10 @@ static int show_names(const struct settings *s, struct error *err)
 int main(int argc, char **argv)
 {
 	struct settings s = {
-		.server = { .access_key = "testkey", .secret_key = "testsecret",
-		    .region = "us-east-1", .part_size_min = 5 << 20 },
+		.server = { .access_key = "testkey",
+		    .secret_key = "testsecret",
+		    .region = "us-east-1",
+		    .part_size_min = 5 << 20 },
 		.http = { .threads = 2 },
 		.log_lines = 10000,
 	};
@@ -354,9 +295,11 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
 	result = parse_options(argc, argv, &s, &err);
-	if (result == 0)
-		result = s.names ? show_names(&s, &err) :
-		    serve(&s, &ends, &err);
+	if (result == 0 && s.help)
+		print_help();
+	else if (result == 0)
+		result =
+		    s.names ? show_names(&s, &err) : serve(&s, &ends, &err);
 	if (result == 0)
 		return 0;
 	fprintf(stderr, "s3testd: %s\n", err.text);

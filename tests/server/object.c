@@ -13,8 +13,11 @@ struct object *object_new(const char *key, size_t key_len, const char *headers,
 	size_t fixed = sizeof(struct object) + key_len + headers_len;
 	struct object *o = alloc_bytes(fixed + (in_memory ? (size_t)size : 0));
 
-	*o = (struct object){ .refs = 1, .key_len = (uint32_t)key_len,
-		.headers_len = (uint32_t)headers_len, .size = size, .fd = -1,
+	*o = (struct object){ .refs = 1,
+		.key_len = (uint32_t)key_len,
+		.headers_len = (uint32_t)headers_len,
+		.size = size,
+		.fd = -1,
 		.storage_class = object_storage_class("STANDARD") };
 	o->etag = o->etag_room;
 	memcpy(o->bytes, key, key_len);

@@ -17,19 +17,19 @@
 
 struct object {
 	atomic_uint refs;
-	bool deleted;          /* hides a synthetic key */
+	bool deleted; /* hides a synthetic key */
 	uint32_t key_len;
 	uint32_t headers_len;
-	int64_t size;          /* bytes of the body */
-	int64_t filled;        /* of them received so far, while staged */
+	int64_t size;   /* bytes of the body */
+	int64_t filled; /* of them received so far, while staged */
 	int64_t mtime_ms;
-	const char *etag;             /* without quotes; see object_set_etag */
+	const char *etag; /* without quotes; see object_set_etag */
 	char etag_room[OBJECT_ETAG_MAX];
-	const char *storage_class;    /* static */
-	unsigned char *body;          /* NULL: in a file */
-	int fd;                       /* that file while staged, else -1 */
-	char *staged_path;            /* its name; owned */
-	char bytes[];                 /* key, headers (text.h pairs), body */
+	const char *storage_class; /* static */
+	unsigned char *body;       /* NULL: in a file */
+	int fd;                    /* that file while staged, else -1 */
+	char *staged_path;         /* its name; owned */
+	char bytes[];              /* key, headers (text.h pairs), body */
 };
 
 /* ${in_memory}: with room for ${size} bytes of body. One reference. */

@@ -16,7 +16,8 @@ static void refuse(struct request *r)
 	reply_error(r, "NotImplemented", NULL);
 }
 
-/* The first row that fits; those with a parameter stand before those without. */
+/* The first row that fits; those with a parameter stand before those without.
+ */
 static const struct operation operations[] = {
 	{ "LIST_BUCKETS", "GET", ON_SERVICE, NULL, NULL, bucket_list },
 	{ "LOCATION", "GET", ON_BUCKET, "location", NULL, bucket_location },
@@ -24,19 +25,16 @@ static const struct operation operations[] = {
 	{ "LIST", "GET", ON_BUCKET, NULL, NULL, list_objects },
 	{ "HEAD_BUCKET", "HEAD", ON_BUCKET, NULL, NULL, bucket_head },
 	{ "CREATE_BUCKET", "PUT", ON_BUCKET, NULL, NULL, bucket_create },
-	{ "LIST_PARTS", "GET", ON_OBJECT, "uploadId", NULL,
-	    upload_list_parts },
+	{ "LIST_PARTS", "GET", ON_OBJECT, "uploadId", NULL, upload_list_parts },
 	{ "GET", "GET", ON_OBJECT, NULL, NULL, verb_get },
 	{ "HEAD", "HEAD", ON_OBJECT, NULL, NULL, verb_get },
 	{ "UPLOAD_PART", "PUT", ON_OBJECT, "uploadId", upload_part_begin,
 	    upload_part },
 	{ "PUT", "PUT", ON_OBJECT, NULL, verb_put_begin, verb_put },
-	{ "CREATE_UPLOAD", "POST", ON_OBJECT, "uploads", NULL,
-	    upload_create },
+	{ "CREATE_UPLOAD", "POST", ON_OBJECT, "uploads", NULL, upload_create },
 	{ "COMPLETE_UPLOAD", "POST", ON_OBJECT, "uploadId",
 	    upload_complete_begin, upload_complete },
-	{ "ABORT_UPLOAD", "DELETE", ON_OBJECT, "uploadId", NULL,
-	    upload_abort },
+	{ "ABORT_UPLOAD", "DELETE", ON_OBJECT, "uploadId", NULL, upload_abort },
 	{ "DELETE", "DELETE", ON_OBJECT, NULL, NULL, verb_delete },
 	{ "OTHER", NULL, ON_SERVICE, NULL, NULL, refuse },
 };
@@ -57,15 +55,16 @@ static bool is_unsupported(const struct request *r)
 
 const struct operation *operation_find(const struct request *r)
 {
-	enum operation_on on = r->key_len > 0 ? ON_OBJECT :
-	    *r->bucket_name ? ON_BUCKET : ON_SERVICE;
+	enum operation_on on = r->key_len > 0 ? ON_OBJECT
+	    : *r->bucket_name                 ? ON_BUCKET
+					      : ON_SERVICE;
 	size_t i;
 
 	for (i = is_unsupported(r) ? COUNT - 1 : 0; i < COUNT - 1; i++)
 		if (operations[i].on == on &&
 		    strcmp(operations[i].method, r->method) == 0 &&
 		    (!operations[i].param ||
-		    request_param(r, operations[i].param)))
+			request_param(r, operations[i].param)))
 			break;
 	return &operations[i];
 }

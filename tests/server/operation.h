@@ -11,10 +11,10 @@ struct request;
 enum operation_on { ON_SERVICE, ON_BUCKET, ON_OBJECT };
 
 struct operation {
-	const char *kind;   /* its name in counts, log and fault rules */
+	const char *kind; /* its name in counts, log and fault rules */
 	const char *method;
 	enum operation_on on;
-	const char *param;  /* query parameter that selects it; NULL: none */
+	const char *param; /* query parameter that selects it; NULL: none */
 	/* Before the body is read: 0, or -1 with an error answered. May be
 	 * NULL. */
 	int (*begin)(struct request *r);

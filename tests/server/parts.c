@@ -48,15 +48,15 @@ static struct upload **find_upload(struct bucket *b, const char *id,
 {
 	struct upload **at = &b->uploads;
 
-	while (*at && (strcmp((*at)->id, id) != 0 ||
-	    path_compare((*at)->key, (*at)->key_len, key, key_len) != 0))
+	while (*at &&
+	    (strcmp((*at)->id, id) != 0 ||
+		path_compare((*at)->key, (*at)->key_len, key, key_len) != 0))
 		at = &(*at)->next;
 	return at;
 }
 
 void parts_begin(struct store *s, struct bucket *b, const char *key,
-    size_t key_len, const struct strbuf *headers,
-    char id[PARTS_ID_MAX])
+    size_t key_len, const struct strbuf *headers, char id[PARTS_ID_MAX])
 {
 	struct upload *u = alloc_zero(1, sizeof(*u));
 	struct upload **at = &b->uploads;
@@ -69,8 +69,8 @@ void parts_begin(struct store *s, struct bucket *b, const char *key,
 	pthread_rwlock_wrlock(&s->lock);
 	snprintf(u->id, sizeof(u->id), "upload-%016" PRIx64, ++s->serial);
 	memcpy(id, u->id, sizeof(u->id));
-	while (*at && path_compare((*at)->key, (*at)->key_len, key,
-	    key_len) <= 0)
+	while (
+	    *at && path_compare((*at)->key, (*at)->key_len, key, key_len) <= 0)
 		at = &(*at)->next;
 	u->next = *at;
 	*at = u;
@@ -189,9 +189,9 @@ struct object *parts_join(struct store *s, const char *key, size_t key_len,
 	for (int i = 0; whole && i < count; i++) {
 		const struct object *part = parts[i].object;
 
-		if ((part->body ?
-		    store_append(whole, part->body, (size_t)part->size) :
-		    append_file(whole, part)) < 0) {
+		if ((part->body ? store_append(whole, part->body,
+				      (size_t)part->size)
+				: append_file(whole, part)) < 0) {
 			object_unref(whole);
 			whole = NULL;
 		}
@@ -201,7 +201,8 @@ struct object *parts_join(struct store *s, const char *key, size_t key_len,
 
 void parts_each_upload(struct store *s, struct bucket *b,
     void (*each)(void *arg, const char *key, size_t key_len, const char *id,
-	int64_t begun_ms), void *arg)
+	int64_t begun_ms),
+    void *arg)
 {
 	pthread_rwlock_rdlock(&s->lock);
 	for (struct upload *u = b->uploads; u; u = u->next)

@@ -15,8 +15,7 @@ struct part {
 
 /* Writes the new upload's id. */
 void parts_begin(struct store *s, struct bucket *b, const char *key,
-    size_t key_len, const struct strbuf *headers,
-    char id[PARTS_ID_MAX]);
+    size_t key_len, const struct strbuf *headers, char id[PARTS_ID_MAX]);
 /* Takes ${part} in every case. false: no such upload. */
 bool parts_add(struct store *s, struct bucket *b, const char *id,
     const char *key, size_t key_len, int number, struct object *part);
@@ -33,6 +32,7 @@ struct object *parts_join(struct store *s, const char *key, size_t key_len,
     const struct strbuf *headers, const struct part *parts, int count);
 void parts_each_upload(struct store *s, struct bucket *b,
     void (*each)(void *arg, const char *key, size_t key_len, const char *id,
-	int64_t begun_ms), void *arg);
+	int64_t begun_ms),
+    void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections that wait, in one list by time, and the thread that wakes them. */
+/* Connections that wait, in one list by time, and the thread that wakes them.
+ */
 #include "pause.h"
 
 #include <microhttpd.h>

@@ -59,63 +59,72 @@ static const struct code {
 	{ "AccessDenied", 403, "Access Denied" },
 	{ "AuthorizationHeaderMalformed", 400,
 	    "The authorization header that you provided is not valid." },
-	{ "BadDigest", 400, "The Content-MD5 you specified did not match what "
-	    "we received." },
-	{ "BucketAlreadyOwnedByYou", 409, "Your previous request to create the "
-	    "named bucket succeeded and you already own it." },
-	{ "EntityTooLarge", 400, "Your proposed upload exceeds the maximum "
-	    "allowed object size." },
-	{ "EntityTooSmall", 400, "Your proposed upload is smaller than the "
-	    "minimum allowed size" },
+	{ "BadDigest", 400,
+	    "The Content-MD5 you specified did not match what we received." },
+	{ "BucketAlreadyOwnedByYou", 409,
+	    "Your previous request to create the named bucket succeeded and "
+	    "you already own it." },
+	{ "EntityTooLarge", 400,
+	    "Your proposed upload exceeds the maximum allowed object size." },
+	{ "EntityTooSmall", 400,
+	    "Your proposed upload is smaller than the minimum allowed size" },
 	{ "ExpiredToken", 400, "The provided token has expired." },
-	{ "IncompleteBody", 400, "You did not provide the number of bytes "
-	    "specified by the Content-Length HTTP header" },
-	{ "InternalError", 500, "We encountered an internal error. Please try "
-	    "again." },
-	{ "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does "
-	    "not exist in our records." },
+	{ "IncompleteBody", 400,
+	    "You did not provide the number of bytes specified by the "
+	    "Content-Length HTTP header" },
+	{ "InternalError", 500,
+	    "We encountered an internal error. Please try again." },
+	{ "InvalidAccessKeyId", 403,
+	    "The AWS Access Key Id you provided does not exist in our "
+	    "records." },
 	{ "InvalidArgument", 400, "Invalid Argument" },
 	{ "InvalidBucketName", 400, "The specified bucket is not valid." },
 	{ "InvalidDigest", 400, "The Content-MD5 you specified is not valid." },
-	{ "InvalidObjectState", 403, "The operation is not valid for the "
-	    "object's storage class" },
-	{ "InvalidPart", 400, "One or more of the specified parts could not be "
-	    "found. The part may not have been uploaded, or the specified "
-	    "entity tag may not match the part's entity tag." },
-	{ "InvalidPartOrder", 400, "The list of parts was not in ascending "
-	    "order. Parts must be ordered by part number." },
+	{ "InvalidObjectState", 403,
+	    "The operation is not valid for the object's storage class" },
+	{ "InvalidPart", 400,
+	    "One or more of the specified parts could not be found. The part "
+	    "may not have been uploaded, or the specified entity tag may not "
+	    "match the part's entity tag." },
+	{ "InvalidPartOrder", 400,
+	    "The list of parts was not in ascending order. Parts must be "
+	    "ordered by part number." },
 	{ "InvalidRange", 416, "The requested range is not satisfiable" },
 	{ "InvalidRequest", 400, "Invalid Request" },
-	{ "InvalidStorageClass", 400, "The storage class you specified is not "
-	    "valid" },
-	{ "InvalidToken", 400, "The provided token is malformed or otherwise "
-	    "invalid." },
+	{ "InvalidStorageClass", 400,
+	    "The storage class you specified is not valid" },
+	{ "InvalidToken", 400,
+	    "The provided token is malformed or otherwise invalid." },
 	{ "InvalidURI", 400, "Couldn't parse the specified URI." },
 	{ "KeyTooLongError", 400, "Your key is too long" },
-	{ "MalformedXML", 400, "The XML you provided was not well-formed or "
-	    "did not validate against our published schema" },
-	{ "MethodNotAllowed", 405, "The specified method is not allowed "
-	    "against this resource." },
-	{ "MissingContentLength", 411, "You must provide the Content-Length "
-	    "HTTP header." },
+	{ "MalformedXML", 400,
+	    "The XML you provided was not well-formed or did not validate "
+	    "against our published schema" },
+	{ "MethodNotAllowed", 405,
+	    "The specified method is not allowed against this resource." },
+	{ "MissingContentLength", 411,
+	    "You must provide the Content-Length HTTP header." },
 	{ "NoSuchBucket", 404, "The specified bucket does not exist" },
 	{ "NoSuchKey", 404, "The specified key does not exist." },
-	{ "NoSuchUpload", 404, "The specified upload does not exist. The "
-	    "upload ID may be invalid, or the upload may have been aborted or "
-	    "completed." },
-	{ "NotImplemented", 501, "A header you provided implies functionality "
-	    "that is not implemented" },
-	{ "PreconditionFailed", 412, "At least one of the pre-conditions you "
-	    "specified did not hold" },
-	{ "RequestTimeTooSkewed", 403, "The difference between the request "
-	    "time and the current time is too large." },
+	{ "NoSuchUpload", 404,
+	    "The specified upload does not exist. The upload ID may be "
+	    "invalid, or the upload may have been aborted or completed." },
+	{ "NotImplemented", 501,
+	    "A header you provided implies functionality that is not "
+	    "implemented" },
+	{ "PreconditionFailed", 412,
+	    "At least one of the pre-conditions you specified did not hold" },
+	{ "RequestTimeTooSkewed", 403,
+	    "The difference between the request time and the current time is "
+	    "too large." },
 	{ "ServiceUnavailable", 503, "Please reduce your request rate." },
-	{ "SignatureDoesNotMatch", 403, "The request signature we calculated "
-	    "does not match the signature you provided. Check your key and "
-	    "signing method." },
+	{ "SignatureDoesNotMatch", 403,
+	    "The request signature we calculated does not match the signature "
+	    "you provided. Check your key and signing method." },
 	{ "SlowDown", 503, "Please reduce your request rate." },
-	{ "XAmzContentSHA256Mismatch", 400, "The provided "
-	    "'x-amz-content-sha256' header does not match what was computed." },
+	{ "XAmzContentSHA256Mismatch", 400,
+	    "The provided 'x-amz-content-sha256' header does not match what "
+	    "was computed." },
 };
 
 static const struct code *find_code(const char *code)

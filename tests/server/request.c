@@ -135,7 +135,8 @@ void request_free(struct request *r)
 
 const char *request_header(const struct request *r, const char *name)
 {
-	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
+	    name);
 }
 
 const struct param *request_param(const struct request *r, const char *name)

@@ -44,37 +44,38 @@ struct request {
 	struct server *server;
 	struct MHD_Connection *connection;
 	enum request_phase phase;
-	char id[17];             /* x-amz-request-id */
-	int64_t now_ns;          /* the server's clock, as skewed as it is */
-	const char *method;      /* the library's */
-	char *target;            /* as received */
-	size_t path_len;         /* of it, up to '?' */
+	char id[17];        /* x-amz-request-id */
+	int64_t now_ns;     /* the server's clock, as skewed as it is */
+	const char *method; /* the library's */
+	char *target;       /* as received */
+	size_t path_len;    /* of it, up to '?' */
 	struct param *params;
 	size_t n_params;
-	char *param_text;        /* what they point into */
-	char bucket_name[256];   /* "": none */
-	char *key;               /* NUL-terminated, may hold NULs; owned */
-	size_t key_len;          /* 0: none */
-	struct bucket *bucket;   /* NULL: none, or there is no such bucket */
+	char *param_text;      /* what they point into */
+	char bucket_name[256]; /* "": none */
+	char *key;             /* NUL-terminated, may hold NULs; owned */
+	size_t key_len;        /* 0: none */
+	struct bucket *bucket; /* NULL: none, or there is no such bucket */
 	const struct operation *op;
 	struct fault fault;
-	bool is_control;         /* /_test/... */
-	bool is_object;          /* /_test/object/... */
+	bool is_control;  /* /_test/... */
+	bool is_object;   /* /_test/object/... */
+	bool ends_server; /* once it is answered */
 
-	int64_t length;          /* Content-Length; -1: none */
+	int64_t length; /* Content-Length; -1: none */
 	int64_t received;
 	struct digest *sha256, *md5; /* of the body, where they are needed */
 	unsigned char md5_sum[DIGEST_MD5_SIZE];
-	struct object *staged;   /* where an object's or part's body goes */
-	struct strbuf text;      /* where any other body goes */
+	struct object *staged; /* where an object's or part's body goes */
+	struct strbuf text;    /* where any other body goes */
 	bool body_is_text;
 
 	/* The answer: text, or part of an object. */
-	unsigned status;         /* 0: none yet */
-	struct strbuf headers;   /* text.h pairs */
+	unsigned status;       /* 0: none yet */
+	struct strbuf headers; /* text.h pairs */
 	struct strbuf body;
 	struct object *object;
-	int object_fd;           /* its body's file, or -1 */
+	int object_fd; /* its body's file, or -1 */
 	int64_t object_from, object_len;
 };
 

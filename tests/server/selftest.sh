@@ -640,6 +640,25 @@ rules() {
 	server_faults ''
 }
 
+# A request hangs, and the server is asked to stop.
+stopping() {
+	local pid
+	server_faults 'GET hang=60'
+	server_ask POST counts/reset
+	curl -s -m 60 "$server_url/demo/x" >/dev/null &
+	pid=$!
+	until [ "$(server_count GET)" = 1 ]; do
+		sleep 0.05
+	done
+	server_ask POST stop
+	wait "$pid"
+	failed=$?
+	check "what hangs is cut when the server ends" \
+	    test $failed = 52 -o $failed = 56
+	wait "$server_pid"
+	is "which it does with status 0" $? 0
+}
+
 # ---- what is kept, what is made up ----
 
 kept() {
@@ -712,6 +731,53 @@ made_up() {
 	server_stop
 }
 
+# ---- how it serves ----
+
+serving() {
+	local pids=()
+	server_start --anonymous --bucket demo --latency-ms 300 --idle-s 1
+	s3 /demo/x -T "$dir/hello"
+	is "latency is for every request" "$(time_of /demo/x 0.3 5)" yes
+	server_ask POST counts/reset
+	for _ in 1 2 3 4 5 6 7 8; do
+		curl -s "$server_url/demo/x" >/dev/null &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	is "and they wait together" "$(server_count GET) $(( $(server_count \
+	    max_in_flight) > 1 ))" "8 1"
+	is "connections are counted" "$(server_count connections)" 8
+	server_ask POST counts/reset
+	s3 /demo/x --next -s -o /dev/null "$server_url/demo/x"
+	is "they may be used again" "$(server_count GET) $(server_count \
+	    connections)" "2 1"
+	exec 3<>"/dev/tcp/127.0.0.1/${server_url##*:}"
+	printf 'GET /demo/x HTTP/1.1\r\nHost: l\r\n\r\n' >&3
+	is "an idle one is closed" "$(timeout 10 cat <&3 | grep -c hello)" 1
+	exec 3>&-
+	check "a port in use is refused" bash -c "! '$s3testd' --port \
+	    ${server_url##*:}"
+	check "--help names every option of README.md" bash -c "
+	    grep -o -- '\`--[a-z-]*' tests/server/README.md | tr -d '\`' |
+	    while read -r option; do
+		'$s3testd' --help | grep -q -- \"  \$option\" || exit
+	    done"
+	server_stop
+	if command -v openssl >/dev/null; then
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=l \
+		    -addext subjectAltName=IP:127.0.0.1 \
+		    -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
+		server_start --anonymous --bucket demo \
+		    --tls-key "$dir/key.pem" --tls-cert "$dir/cert.pem"
+		server_url=${server_url/http/https}
+		s3 /demo --cacert "$dir/cert.pem"
+		answers "https works" 200 '<Name>demo</Name>'
+		server_stop
+	else
+		tap_skip "https works" "openssl is not installed"
+	fi
+}
+
 # ---- others that speak S3 ----
 
 with_aws() {
@@ -782,16 +848,10 @@ network_faults
 answer_faults
 page_faults
 rules
-is "it ends while requests hang" "$(
-    server_faults 'GET hang=60'
-    curl -s -m 60 "$server_url/demo/x" >/dev/null &
-    sleep 0.5
-    server_ask POST stop
-    wait $!
-    echo $?)" 56
-wait "$server_pid"
+stopping
 kept
 made_up
+serving
 server_start --bucket demo
 with_aws
 with_rclone

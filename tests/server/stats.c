@@ -123,7 +123,8 @@ void stats_print_counts(struct stats *s, const char *(*kind_name)(size_t kind),
 		    s->counts[i]);
 		total += s->counts[i];
 	}
-	strbuf_addf(out, "\"total\":%" PRId64 ",\"bytes_in\":%" PRId64
+	strbuf_addf(out,
+	    "\"total\":%" PRId64 ",\"bytes_in\":%" PRId64
 	    ",\"bytes_out\":%" PRId64 ",\"in_flight\":%" PRId64
 	    ",\"max_in_flight\":%" PRId64 ",\"connections\":%" PRId64 "}\n",
 	    total, s->bytes_in, s->bytes_out, s->in_flight, s->max_in_flight,

@@ -100,7 +100,7 @@ struct bucket *store_bucket(struct store *s, const char *name)
 }
 
 int store_make_bucket(struct store *s, const char *name,
-    const struct synthetic *synthetic, struct error *err)
+    struct synthetic *synthetic, struct error *err)
 {
 	struct bucket *b;
 	int result = 0;
@@ -113,8 +113,10 @@ int store_make_bucket(struct store *s, const char *name,
 		result = disk_make_bucket(s->dir, name, err);
 	if (result == 0)
 		b = add_bucket(s, name, clock_wall_ns() / CLOCK_MS);
-	if (result >= 0 && synthetic && b->synthetic.count == 0)
+	if (synthetic && b && b->synthetic.count == 0)
 		b->synthetic = *synthetic;
+	else if (synthetic)
+		synthetic_release(synthetic);
 	pthread_rwlock_unlock(&s->lock);
 	return result;
 }
@@ -126,11 +128,6 @@ void store_each_bucket(struct store *s,
 	for (struct bucket *b = s->buckets; b; b = b->next)
 		each(arg, b->name, b->created_ms);
 	pthread_rwlock_unlock(&s->lock);
-}
-
-const char *store_bucket_name(const struct bucket *b)
-{
-	return b->name;
 }
 
 /* ---- one object ---- */
@@ -270,8 +267,8 @@ enum store_result store_delete(struct store *s, struct bucket *b,
 		disk_remove(s->dir, b->name, gone);
 	if (result == STORE_DONE && b->synthetic.count > 0 &&
 	    synthetic_find(&b->synthetic, key, key_len) >= 0) {
-		struct object *hole = object_new(key, key_len, NULL, 0, 0,
-		    false);
+		struct object *hole =
+		    object_new(key, key_len, NULL, 0, 0, false);
 
 		hole->deleted = true;
 		index_put(b->index, hole);

@@ -39,13 +39,12 @@ void store_close(struct store *s);
 
 /* Buckets stay until the store closes. */
 struct bucket *store_bucket(struct store *s, const char *name);
-/* 0, 1 if it was there already, -1. ${synthetic} (copied; NULL: none) is
- * what the bucket holds besides what is put into it. */
+/* 0, 1 if it was there already, -1. ${synthetic} (NULL: none) is what the
+ * bucket holds besides what is put into it; its content goes to the store. */
 int store_make_bucket(struct store *s, const char *name,
-    const struct synthetic *synthetic, struct error *err);
+    struct synthetic *synthetic, struct error *err);
 void store_each_bucket(struct store *s,
     void (*each)(void *arg, const char *name, int64_t created_ms), void *arg);
-const char *store_bucket_name(const struct bucket *b);
 
 /* ---- one object ---- */
 

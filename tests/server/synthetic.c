@@ -34,8 +34,8 @@ int synthetic_parse(const char *spec, struct synthetic *s, struct error *err)
 	if (rest || values[0] < 0 || values[1] < FIXED_LEN || values[2] < 0)
 		result = error_set(err, ERROR_USAGE,
 		    "'%s' is not COUNT[:KEYLEN[:SIZE]] with COUNT <= %" PRId64
-		    ", KEYLEN %d to %d", spec, SYNTHETIC_COUNT_MAX, FIXED_LEN,
-		    SYNTHETIC_KEY_MAX);
+		    ", KEYLEN %d to %d",
+		    spec, SYNTHETIC_COUNT_MAX, FIXED_LEN, SYNTHETIC_KEY_MAX);
 	free(copy);
 	if (result < 0)
 		return -1;
@@ -150,7 +150,8 @@ static int make_file(const struct synthetic *s, int dir_fd, const char *name,
 	if (fd < 0)
 		return error_sys(err, ERROR_LOCAL, errno, "%s", name);
 	while (done < s->size) {
-		ssize_t n = write(fd, s->bytes + done, (size_t)(s->size - done));
+		ssize_t n =
+		    write(fd, s->bytes + done, (size_t)(s->size - done));
 
 		if (n < 0) {
 			error_sys(err, ERROR_LOCAL, errno, "%s", name);

@@ -25,7 +25,7 @@
 struct synthetic {
 	int64_t count;
 	size_t key_len;
-	int64_t size;         /* bytes of each object */
+	int64_t size; /* bytes of each object */
 	char etag[33];
 	unsigned char *bytes; /* the content that all share */
 };

@@ -41,8 +41,8 @@ void text_escape(struct strbuf *out, enum text_style style, const char *bytes,
 		if (*at == ' ' && style == TEXT_LISTING)
 			strbuf_addc(out, '+');
 		else
-			strbuf_add(out, (char[]){ '%', hex[*at >> 4],
-			    hex[*at & 15] }, 3);
+			strbuf_add(out,
+			    (char[]){ '%', hex[*at >> 4], hex[*at & 15] }, 3);
 	}
 }
 
@@ -114,15 +114,6 @@ void text_xml(struct strbuf *out, const char *bytes, size_t len)
 			strbuf_addf(out, "&#x%x;", c);
 	}
 	strbuf_add(out, bytes + run, len - run);
-}
-
-void text_json(struct strbuf *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			strbuf_addc(out, '\\');
-		strbuf_addc(out, *text);
-	}
 }
 
 void text_http_date(int64_t wall_ns, char out[TEXT_DATE_MAX])

@@ -22,8 +22,6 @@ void text_escape(struct strbuf *out, enum text_style style, const char *bytes,
 size_t text_unescape(char *text, size_t len, bool plus);
 /* Element content: the five entities, and controls as &#xN;. */
 void text_xml(struct strbuf *out, const char *bytes, size_t len);
-/* JSON string content for plain ASCII names and values. */
-void text_json(struct strbuf *out, const char *text);
 
 #define TEXT_DATE_MAX 40
 /* "Sun, 22 Nov 2026 16:38:01 GMT" */

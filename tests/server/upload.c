@@ -42,14 +42,16 @@ void upload_create(struct request *r)
 	r->length = 0;
 	if (verb_check_upload(r) == 0 &&
 	    verb_stored_headers(r, &headers) == 0) {
-		parts_begin(r->server->store, r->bucket, r->key,
-		    r->key_len, &headers, id);
+		parts_begin(r->server->store, r->bucket, r->key, r->key_len,
+		    &headers, id);
 		reply_xml(r, 200);
-		strbuf_adds(&r->body, "<InitiateMultipartUploadResult " XMLNS
-		    ">");
+		strbuf_adds(&r->body,
+		    "<InitiateMultipartUploadResult " XMLNS ">");
 		add_names(r);
-		strbuf_addf(&r->body, "<UploadId>%s</UploadId>"
-		    "</InitiateMultipartUploadResult>", id);
+		strbuf_addf(&r->body,
+		    "<UploadId>%s</UploadId>"
+		    "</InitiateMultipartUploadResult>",
+		    id);
 	}
 	strbuf_release(&headers);
 }
@@ -66,8 +68,8 @@ static int64_t part_number(const struct request *r)
 static bool has_upload(struct request *r)
 {
 	struct part *parts;
-	int count = parts_get(r->server->store, r->bucket, upload_id(r),
-	    r->key, r->key_len, &parts, NULL);
+	int count = parts_get(r->server->store, r->bucket, upload_id(r), r->key,
+	    r->key_len, &parts, NULL);
 
 	parts_release(parts, count);
 	return count >= 0;
@@ -78,8 +80,10 @@ int upload_part_begin(struct request *r)
 	struct strbuf none = STRBUF_INIT(1);
 
 	if (part_number(r) < 1)
-		return reply_error_as(r, 400, "InvalidArgument", "Part number "
-		    "must be an integer between 1 and 10000, inclusive", NULL);
+		return reply_error_as(r, 400, "InvalidArgument",
+		    "Part number must be an integer between 1 and 10000, "
+		    "inclusive",
+		    NULL);
 	if (verb_check_upload(r) < 0)
 		return -1;
 	if (!has_upload(r))
@@ -97,7 +101,7 @@ void upload_part(struct request *r)
 	object_set_etag(part, etag);
 	part->mtime_ms = r->now_ns / CLOCK_MS;
 	if (!parts_add(r->server->store, r->bucket, upload_id(r), r->key,
-	    r->key_len, (int)part_number(r), part)) {
+		r->key_len, (int)part_number(r), part)) {
 		reply_error(r, "NoSuchUpload", NULL);
 		return;
 	}
@@ -112,8 +116,8 @@ void upload_list_parts(struct request *r)
 	int64_t marker = after ? text_number(after->value, INT32_MAX) : 0;
 	int64_t max = limit ? text_number(limit->value, INT32_MAX) : PAGE_MAX;
 	struct part *parts;
-	int count = parts_get(r->server->store, r->bucket, upload_id(r),
-	    r->key, r->key_len, &parts, NULL);
+	int count = parts_get(r->server->store, r->bucket, upload_id(r), r->key,
+	    r->key_len, &parts, NULL);
 	char date[CLOCK_ISO_MAX];
 	int from = 0, to;
 
@@ -128,20 +132,22 @@ void upload_list_parts(struct request *r)
 	reply_xml(r, 200);
 	strbuf_adds(&r->body, "<ListPartsResult " XMLNS ">");
 	add_names(r);
-	strbuf_addf(&r->body, "<UploadId>%s</UploadId><PartNumberMarker>%"
-	    PRId64 "</PartNumberMarker><NextPartNumberMarker>%d"
+	strbuf_addf(&r->body,
+	    "<UploadId>%s</UploadId><PartNumberMarker>%" PRId64
+	    "</PartNumberMarker><NextPartNumberMarker>%d"
 	    "</NextPartNumberMarker><MaxParts>%" PRId64 "</MaxParts>"
-	    "<IsTruncated>%s</IsTruncated>", upload_id(r), marker,
-	    to > from ? parts[to - 1].number : 0, max,
+	    "<IsTruncated>%s</IsTruncated>",
+	    upload_id(r), marker, to > from ? parts[to - 1].number : 0, max,
 	    to < count ? "true" : "false");
 	for (int i = from; i < to; i++) {
 		const struct object *o = parts[i].object;
 
 		clock_format_utc(o->mtime_ms * CLOCK_MS, date);
-		strbuf_addf(&r->body, "<Part><PartNumber>%d</PartNumber>"
+		strbuf_addf(&r->body,
+		    "<Part><PartNumber>%d</PartNumber>"
 		    "<LastModified>%s</LastModified><ETag>&quot;%s&quot;</ETag>"
-		    "<Size>%" PRId64 "</Size></Part>", parts[i].number, date,
-		    o->etag, o->size);
+		    "<Size>%" PRId64 "</Size></Part>",
+		    parts[i].number, date, o->etag, o->size);
 	}
 	strbuf_adds(&r->body, "</ListPartsResult>");
 out:
@@ -194,7 +200,7 @@ static int want_part(struct request *r, const char *xml, const char *end,
 	int i = 0;
 
 	if (element_text(xml, end, "PartNumber", number_text,
-	    sizeof(number_text)) < 0 ||
+		sizeof(number_text)) < 0 ||
 	    element_text(xml, end, "ETag", etag, sizeof(etag)) < 0)
 		return reply_error(r, "MalformedXML", NULL);
 	number = text_number(number_text, PART_NUMBER_MAX);
@@ -250,13 +256,15 @@ static void join_etag(const struct wanted *want, char etag[OBJECT_ETAG_MAX])
 static void reply_complete(struct request *r, const char *etag)
 {
 	reply_xml(r, 200);
-	strbuf_adds(&r->body, "<CompleteMultipartUploadResult " XMLNS
-	    "><Location>");
+	strbuf_adds(&r->body,
+	    "<CompleteMultipartUploadResult " XMLNS "><Location>");
 	text_xml(&r->body, r->target, r->path_len);
 	strbuf_adds(&r->body, "</Location>");
 	add_names(r);
-	strbuf_addf(&r->body, "<ETag>&quot;%s&quot;</ETag>"
-	    "</CompleteMultipartUploadResult>", etag);
+	strbuf_addf(&r->body,
+	    "<ETag>&quot;%s&quot;</ETag>"
+	    "</CompleteMultipartUploadResult>",
+	    etag);
 }
 
 void upload_complete(struct request *r)
@@ -296,8 +304,8 @@ out:
 
 void upload_abort(struct request *r)
 {
-	if (parts_abort(r->server->store, r->bucket, upload_id(r),
-	    r->key, r->key_len))
+	if (parts_abort(r->server->store, r->bucket, upload_id(r), r->key,
+		r->key_len))
 		r->status = 204;
 	else
 		reply_error(r, "NoSuchUpload", NULL);
@@ -317,8 +325,9 @@ static bool is_listed(const struct upload_page *page, const char *key,
 {
 	int order = 1;
 
-	if (page->prefix && (key_len < page->prefix->value_len ||
-	    memcmp(key, page->prefix->value, page->prefix->value_len) != 0))
+	if (page->prefix &&
+	    (key_len < page->prefix->value_len ||
+		memcmp(key, page->prefix->value, page->prefix->value_len) != 0))
 		return false;
 	if (page->key_marker)
 		order = path_compare(key, key_len, page->key_marker->value,
@@ -344,14 +353,17 @@ static void add_upload(void *arg, const char *key, size_t key_len,
 	clock_format_utc(begun_ms * CLOCK_MS, date);
 	strbuf_adds(&page->list, "<Upload><Key>");
 	text_xml(&page->list, key, key_len);
-	strbuf_addf(&page->list, "</Key><UploadId>%s</UploadId><StorageClass>"
-	    "STANDARD</StorageClass><Initiated>%s</Initiated></Upload>", id,
-	    date);
+	strbuf_addf(&page->list,
+	    "</Key><UploadId>%s</UploadId><StorageClass>"
+	    "STANDARD</StorageClass><Initiated>%s</Initiated></Upload>",
+	    id, date);
 	strbuf_clear(&page->next);
 	strbuf_adds(&page->next, "<NextKeyMarker>");
 	text_xml(&page->next, key, key_len);
-	strbuf_addf(&page->next, "</NextKeyMarker><NextUploadIdMarker>%s"
-	    "</NextUploadIdMarker>", id);
+	strbuf_addf(&page->next,
+	    "</NextKeyMarker><NextUploadIdMarker>%s"
+	    "</NextUploadIdMarker>",
+	    id);
 }
 
 void upload_list(struct request *r)
@@ -367,11 +379,12 @@ void upload_list(struct request *r)
 		page.max = PAGE_MAX;
 	parts_each_upload(r->server->store, r->bucket, add_upload, &page);
 	reply_xml(r, 200);
-	strbuf_addf(&r->body, "<ListMultipartUploadsResult " XMLNS ">"
+	strbuf_addf(&r->body,
+	    "<ListMultipartUploadsResult " XMLNS ">"
 	    "<Bucket>%s</Bucket>%s<MaxUploads>%" PRId64 "</MaxUploads>"
-	    "<IsTruncated>%s</IsTruncated>", r->bucket_name,
-	    page.truncated ? strbuf_text(&page.next) : "", page.max,
-	    page.truncated ? "true" : "false");
+	    "<IsTruncated>%s</IsTruncated>",
+	    r->bucket_name, page.truncated ? strbuf_text(&page.next) : "",
+	    page.max, page.truncated ? "true" : "false");
 	strbuf_add(&r->body, strbuf_text(&page.list), page.list.len);
 	strbuf_adds(&r->body, "</ListMultipartUploadsResult>");
 	strbuf_release(&page.list);

@@ -2,6 +2,7 @@
 /* GET, HEAD, PUT and DELETE of one object. */
 #include "verb.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -57,8 +58,7 @@ static enum MHD_Result gather(void *arg, enum MHD_ValueKind kind,
 		return MHD_YES;
 	}
 	for (i = 0; name[i] && i < sizeof(lower) - 1; i++)
-		lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ?
-		    name[i] + 32 : name[i]);
+		lower[i] = (char)tolower((unsigned char)name[i]);
 	lower[i] = '\0';
 	text_pair(g->headers, lower, value);
 	if (strncmp(lower, "x-amz-meta-", 11) == 0)
@@ -75,8 +75,10 @@ int verb_stored_headers(struct request *r, struct strbuf *headers)
 		return reply_error(r, "InvalidStorageClass", NULL);
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, gather, &g);
 	if (g.metadata > METADATA_MAX)
-		return reply_error_as(r, 400, "MetadataTooLarge", "Your metadata "
-		    "headers exceed the maximum allowed metadata size", NULL);
+		return reply_error_as(r, 400, "MetadataTooLarge",
+		    "Your metadata headers exceed the maximum allowed metadata "
+		    "size",
+		    NULL);
 	if (r->fault.kms && !request_header(r, SSE))
 		text_pair(headers, SSE, "aws:kms");
 	return 0;
@@ -121,7 +123,7 @@ int verb_write_condition(struct request *r, struct condition *condition)
 	return 0;
 }
 
-int verb_result(struct request *r, enum store_result result)
+static int result_of(struct request *r, enum store_result result)
 {
 	switch (result) {
 	case STORE_DONE:
@@ -162,8 +164,8 @@ int verb_store(struct request *r, const char *etag,
 		apply_wishes(r, o);
 	if (class)
 		o->storage_class = object_storage_class(class);
-	return verb_result(r, store_commit(r->server->store, r->bucket, o,
-	    condition));
+	return result_of(r,
+	    store_commit(r->server->store, r->bucket, o, condition));
 }
 
 void verb_reply_etag(struct request *r, const char *etag)
@@ -183,8 +185,9 @@ int verb_put_begin(struct request *r)
 
 	if (verb_check_upload(r) == 0 &&
 	    verb_write_condition(r, &condition) == 0 &&
-	    verb_result(r, store_check(r->server->store, r->bucket, r->key,
-		r->key_len, &condition)) == 0 &&
+	    result_of(r,
+		store_check(r->server->store, r->bucket, r->key, r->key_len,
+		    &condition)) == 0 &&
 	    verb_stored_headers(r, &headers) == 0)
 		result = body_to_object(r, &headers);
 	strbuf_release(&headers);
@@ -195,8 +198,8 @@ int verb_put_begin(struct request *r)
  * MD5. */
 static bool hides_md5(const struct object *o)
 {
-	const char *sse = text_pair_value(object_headers(o), o->headers_len,
-	    SSE);
+	const char *sse =
+	    text_pair_value(object_headers(o), o->headers_len, SSE);
 
 	return sse && text_begins(sse, "aws:kms");
 }
@@ -224,8 +227,9 @@ void verb_delete(struct request *r)
 	struct condition condition;
 
 	if (verb_write_condition(r, &condition) < 0 ||
-	    verb_result(r, store_delete(r->server->store, r->bucket, r->key,
-		r->key_len, &condition)) < 0)
+	    result_of(r,
+		store_delete(r->server->store, r->bucket, r->key, r->key_len,
+		    &condition)) < 0)
 		return;
 	r->status = 204;
 }
@@ -243,7 +247,7 @@ static enum range parse_range(const char *header, int64_t size, int64_t *from,
 
 	if (!header || strchr(header, ',') ||
 	    (sscanf(header, "bytes=%23[0-9]-%23[0-9]", first, last) < 1 &&
-	    sscanf(header, "bytes=-%23[0-9]", last) < 1))
+		sscanf(header, "bytes=-%23[0-9]", last) < 1))
 		return RANGE_NONE;
 	a = text_number(first, INT64_MAX / 16);
 	b = text_number(last, INT64_MAX / 16);
@@ -273,7 +277,7 @@ static void reply_object_headers(struct request *r, const struct object *o)
 	reply_header(r, "Last-Modified", date);
 	reply_header(r, "Accept-Ranges", "bytes");
 	while ((name = text_next_pair(object_headers(o), o->headers_len, &at,
-	    &value))) {
+		    &value))) {
 		if (strcmp(value, "STANDARD") != 0)
 			reply_header(r, name, value);
 		typed |= strcasecmp(name, "Content-Type") == 0;
@@ -314,16 +318,17 @@ static void reply_object(struct request *r, struct object *o, int fd)
 	r->object_len = o->size;
 	switch (parse_range(wanted, o->size, &r->object_from, &r->object_len)) {
 	case RANGE_BAD:
-		snprintf(extra, sizeof(extra), "<ActualObjectSize>%" PRId64
-		    "</ActualObjectSize>", o->size);
+		snprintf(extra, sizeof(extra),
+		    "<ActualObjectSize>%" PRId64 "</ActualObjectSize>",
+		    o->size);
 		size = o->size;
 		reply_error(r, "InvalidRange", extra);
 		reply_headerf(r, "Content-Range", "bytes */%" PRId64, size);
 		return;
 	case RANGE_VALID:
 		r->status = 206;
-		reply_headerf(r, "Content-Range", "bytes %" PRId64 "-%" PRId64
-		    "/%" PRId64, r->object_from,
+		reply_headerf(r, "Content-Range",
+		    "bytes %" PRId64 "-%" PRId64 "/%" PRId64, r->object_from,
 		    r->object_from + r->object_len - 1, o->size);
 		break;
 	case RANGE_NONE:

@@ -21,8 +21,6 @@ int verb_check_upload(struct request *r);
 int verb_stored_headers(struct request *r, struct strbuf *headers);
 /* If-Match and If-None-Match of a write; 0, or -1 and an error. */
 int verb_write_condition(struct request *r, struct condition *condition);
-/* Answers 404, 412 or 500 unless ${result} is STORE_DONE; 0 or -1. */
-int verb_result(struct request *r, enum store_result result);
 /* Stores r->staged under ${etag}; 0, or -1 and an error. */
 int verb_store(struct request *r, const char *etag,
     const struct condition *condition);
