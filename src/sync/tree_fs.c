@@ -262,7 +262,7 @@ static int place_marker(struct tree_fs *t, const char *marker, int dir,
 	    tree_write_place(w, dir, strrchr(TREE_MARKER, '/') + 1, err) == 0)
 		result = 0;
 	tree_write_abandon(w);
-	if (result == 0 && fsync(dir) != 0)
+	if (result == 0 && (fsync(dir) != 0 || fsync(t->fd) != 0))
 		result = error_sys(err, ERROR_LOCAL, errno, "cannot be synced");
 	return result;
 }

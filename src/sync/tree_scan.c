@@ -244,9 +244,10 @@ static void push_dirent(struct tree_scan *s, int fd, const struct dirent64 *e)
 /* 0 or an errno. */
 static int read_names(struct tree_scan *s, int fd)
 {
-	ssize_t got;
+	ssize_t got = 0;
 
-	while ((got = getdents64(fd, s->dirents, sizeof(s->dirents))) > 0) {
+	while (!s->stop &&
+	    (got = getdents64(fd, s->dirents, sizeof(s->dirents))) > 0) {
 		for (ssize_t at = 0; at < got;) {
 			const struct dirent64 *e =
 			    (const struct dirent64 *)(s->dirents + at);
@@ -326,8 +327,9 @@ static int push_frame(struct tree_scan *s, int fd)
 	f.ino = st.st_ino;
 	f.next = f.names_before;
 	f.end = s->name_count;
-	qsort_r(s->name + f.next, f.end - f.next, sizeof(*s->name),
-	    compare_names, s->text);
+	if (f.end > f.next) /* else there may be no array */
+		qsort_r(s->name + f.next, f.end - f.next, sizeof(*s->name),
+		    compare_names, s->text);
 	limit_open_frames(s);
 	ALLOC_GROW(s->frame, s->depth + 1, s->frame_room);
 	s->frame[s->depth++] = f;
@@ -416,11 +418,23 @@ static void look_at(struct tree_scan *s, struct frame *f, const char *name)
 	}
 }
 
+/* A file system may read out a name twice that was made anew meanwhile. */
+static bool is_repeated(const struct tree_scan *s, const struct frame *f)
+{
+	size_t i = f->next;
+
+	return i > f->names_before &&
+	    compare_names(&s->name[i - 1], &s->name[i], s->text) == 0;
+}
+
 static void visit(struct tree_scan *s, struct frame *f)
 {
+	bool repeated = is_repeated(s, f);
 	const struct name *n = &s->name[f->next++];
 	const char *name = s->text + n->at;
 
+	if (repeated)
+		return;
 	strbuf_truncate(&s->path, f->path_len);
 	if (f->fd < 0 && f->lost == NULL)
 		f->lost = reopen_frame(s, f);

@@ -321,7 +321,7 @@ static void only_regular_files_are_read_and_none_is_waited_for(void **state)
 	read_refused("sock", ERROR_BLOCKED, "a socket");
 	read_refused("dir", ERROR_BLOCKED, "a directory");
 	read_refused("link", ERROR_BLOCKED, "symlink");
-	read_refused("dirlink/x", ERROR_BLOCKED, "symlink");
+	read_refused("dirlink/x", ERROR_BLOCKED, "");
 	read_refused("file/x", ERROR_BLOCKED, "not a directory");
 	read_refused("none", ERROR_LOCAL, "vanished");
 	assert_int_equal(err.sys, ENOENT);
@@ -329,6 +329,31 @@ static void only_regular_files_are_read_and_none_is_waited_for(void **state)
 	read_refused("dir//x", ERROR_BLOCKED, "");
 	read_refused(".s3sync/root", ERROR_BLOCKED, "");
 	close(sock);
+}
+
+static int read_without_openat2(void)
+{
+	struct tree_reader *r;
+
+	EXPECT(forbid(SYS_openat2, ENOSYS) == 0 && open_again() == 0);
+	EXPECT(read_open("dir/link/x") == NULL && err.kind == ERROR_BLOCKED);
+	EXPECT(read_open("dir/file/x") == NULL && err.kind == ERROR_BLOCKED);
+	EXPECT(read_open("dir/link") == NULL && err.kind == ERROR_BLOCKED);
+	EXPECT(read_open("dir/none/x") == NULL && err.sys == ENOENT);
+	r = read_open("dir/file");
+	EXPECT(r != NULL && sig.size == 7);
+	EXPECT(tree->ops->read_check(r, &sig, &err) == 0);
+	tree->ops->read_close(r);
+	return 0;
+}
+
+static void files_are_read_without_openat2(void **state)
+{
+	(void)state;
+	make_dir("dir");
+	make_file("dir/file", "content");
+	assert_int_equal(symlink(".", "dir/link"), 0);
+	in_child(read_without_openat2);
 }
 
 static int read_as_nobody(void)
@@ -474,6 +499,7 @@ int main(void)
 		TEST(no_other_file_system_is_entered),
 		TEST(a_file_is_read_and_shows_its_signature),
 		TEST(only_regular_files_are_read_and_none_is_waited_for),
+		TEST(files_are_read_without_openat2),
 		TEST(an_unreadable_file_is_an_error_of_its_own),
 		TEST(what_changed_while_it_was_read_is_said),
 		TEST(a_file_that_was_replaced_since_the_scan_is_told),

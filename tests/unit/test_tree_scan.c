@@ -3,7 +3,9 @@
 #include "tree_fixture.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,8 +15,39 @@
 static struct filter *filter;
 static sem_t woken;
 
+/*
+ * Instead of libc's: what other file systems, or failing ones, make of it.
+ */
+static bool without_types; /* as on those that do not know d_type */
+static bool twice;         /* each name, as where it was made anew meanwhile */
+static int fail_at;        /* EIO at this call from now, 1 the first */
+
+ssize_t getdents64(int fd, void *buf, size_t size)
+{
+	size_t half = twice ? size / 2 : size;
+	ssize_t got;
+
+	if (fail_at > 0 && --fail_at == 0) {
+		errno = EIO;
+		return -1;
+	}
+	got = syscall(SYS_getdents64, fd, buf, half);
+	for (ssize_t at = 0; without_types && at < got;) {
+		struct dirent64 *e = (struct dirent64 *)((char *)buf + at);
+
+		e->d_type = DT_UNKNOWN;
+		at += e->d_reclen;
+	}
+	if (!twice || got <= 0)
+		return got;
+	memcpy((char *)buf + got, buf, (size_t)got);
+	return 2 * got;
+}
+
 static int set_up_scan(void **state)
 {
+	without_types = twice = false;
+	fail_at = 0;
 	filter = filter_new();
 	sem_init(&woken, 0, 0);
 	return set_up(state);
@@ -490,24 +523,94 @@ static void another_file_system_is_blocked(void **state)
 	in_child(scan_the_root_of_all_without_openat2);
 }
 
-static int scan_where_reading_fails(void)
+static void a_root_that_cannot_be_read_fails_the_scan(void **state)
 {
-	struct tree_scan *s;
-	struct tree_entry e;
+	enum tree_step end;
+	char *shown;
 
-	EXPECT(forbid(SYS_getdents64, EIO) == 0);
-	s = start();
-	EXPECT(next(s, &e) == TREE_FAILED);
-	EXPECT(err.kind == ERROR_ROOT && err.sys == EIO);
-	EXPECT(strstr(err.text, root) != NULL);
-	tree->ops->scan_free(s);
+	(void)state;
+	make_file("file", "");
+	for (int call = 1; call <= 2; call++) {
+		fail_at = call;
+		shown = scan(&end);
+		assert_int_equal(end, TREE_FAILED);
+		assert_string_equal(shown, "");
+		assert_int_equal(err.kind, ERROR_ROOT);
+		assert_int_equal(err.sys, EIO);
+		assert_non_null(strstr(err.text, root));
+		free(shown);
+	}
+}
+
+static void a_directory_that_is_read_in_part_is_unknown(void **state)
+{
+	(void)state;
+	make_dir("dir");
+	make_file("dir/file", "");
+	make_file("z", "");
+	/* Two calls for the root, then one that reads "file". */
+	for (int call = 3; call <= 4; call++) {
+		fail_at = call;
+		scan_shows("dir/ (unknown: Input/output error)\nz\n");
+	}
+}
+
+static void make_one_of_each(void)
+{
+	make_dir("a");
+	make_file("a/x", "");
+	make_file("a-", "");
+	make_file("a0", "");
+	make_dir("b");
+	assert_int_equal(symlink("a", "c"), 0);
+	assert_int_equal(mkfifo("d", 0644), 0);
+}
+
+static void types_are_found_out_where_reading_does_not_tell(void **state)
+{
+	(void)state;
+	make_one_of_each();
+	without_types = true;
+	scan_shows("a-\na/x\na0\nc (other: a symlink)\nd (other: a FIFO)\n");
+}
+
+static int scan_where_nothing_tells_types(void)
+{
+	enum tree_step end;
+	char *shown;
+
+	EXPECT(become_nobody() == 0);
+	without_types = true;
+	shown = scan(&end);
+	EXPECT(end == TREE_END);
+	EXPECT(strcmp(shown,
+		   "noexec/a (unknown: its type could not be read)\n"
+		   "noexec/a- (unknown: its type could not be read)\n"
+		   "noexec/a-/ (unknown: its type could not be read)\n"
+		   "noexec/a/ (unknown: its type could not be read)\n") == 0);
+	free(shown);
 	return 0;
 }
 
-static void a_root_that_cannot_be_read_fails_the_scan(void **state)
+static void a_name_of_no_known_type_may_be_either(void **state)
 {
 	(void)state;
-	in_child(scan_where_reading_fails);
+	make_dir("noexec");
+	make_dir("noexec/a");
+	make_file("noexec/a-", "");
+	give_to_nobody("noexec");
+	assert_int_equal(chmod("noexec", 0600), 0);
+	in_child(scan_where_nothing_tells_types);
+}
+
+static void a_name_that_is_read_twice_is_told_once(void **state)
+{
+	(void)state;
+	make_one_of_each();
+	twice = true;
+	scan_shows("a-\na/x\na0\nc (other: a symlink)\nd (other: a FIFO)\n");
+	without_types = true;
+	scan_shows("a-\na/x\na0\nc (other: a symlink)\nd (other: a FIFO)\n");
 }
 
 static int scan_where_stat_fails(void)
@@ -605,6 +708,56 @@ static void what_becomes_another_type_finds_its_place(void **state)
 	strbuf_release(&keys);
 }
 
+/* What somebody does to a tree as fast as he can. */
+static void *disturb(void *stop)
+{
+	for (unsigned i = 0; !*(atomic_bool *)stop; i = (i + 1) % 40) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "dir%u/%u", roll(3), i);
+		switch (roll(5)) {
+		case 0:
+			if (mkdir(path, 0755) != 0 && rmdir(path) != 0)
+				unlink(path);
+			break;
+		case 1:
+			if (symlink("x", path) != 0)
+				unlink(path);
+			break;
+		case 2:
+			rename("dir1", "dir3");
+			rename("dir3", "dir1");
+			break;
+		default:
+			close(open(path, O_CREAT | O_WRONLY, 0644));
+		}
+	}
+	return NULL;
+}
+
+static void a_tree_that_changes_under_the_scan_is_in_order(void **state)
+{
+	atomic_bool stop = false;
+	pthread_t thread;
+
+	(void)state;
+	make_dir("dir0");
+	make_dir("dir1");
+	make_dir("dir2");
+	assert_int_equal(pthread_create(&thread, NULL, disturb, &stop), 0);
+	for (int round = 0; round < 300; round++) {
+		enum tree_step end;
+		char *shown = scan(&end);
+
+		assert_int_equal(end, TREE_END);
+		if (strstr(shown, "not in order") != NULL)
+			fail_msg("%s", shown);
+		free(shown);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
 static void a_scan_can_be_left_at_any_time(void **state)
 {
 	struct tree_entry e;
@@ -662,8 +815,13 @@ int main(void)
 		TEST(another_file_system_is_blocked),
 		TEST(a_root_that_cannot_be_read_fails_the_scan),
 		TEST(a_file_that_cannot_be_looked_at_is_unknown_alone),
+		TEST(a_directory_that_is_read_in_part_is_unknown),
+		TEST(types_are_found_out_where_reading_does_not_tell),
+		TEST(a_name_of_no_known_type_may_be_either),
+		TEST(a_name_that_is_read_twice_is_told_once),
 		TEST(a_removed_root_fails_the_scan),
 		TEST(what_becomes_another_type_finds_its_place),
+		TEST(a_tree_that_changes_under_the_scan_is_in_order),
 		TEST(a_scan_can_be_left_at_any_time),
 		TEST(two_scans_do_not_disturb_each_other),
 	};
