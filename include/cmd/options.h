@@ -61,7 +61,9 @@ struct options {
 /* All failures are ERROR_USAGE. ${argv} is borrowed. */
 int options_parse(struct options *o, const struct options_program *program,
     int argc, char **argv, struct error *err);
-void options_release(struct options *o);
+/* Releases, and makes sure that all of standard output was written: the exit
+ * status, ${status} or one that says that it was not. */
+int options_finish(struct options *o, int status);
 
 /* What the program's own flag ${name} says: "" if it takes nothing, NULL if it
  * is not given. */

@@ -9,6 +9,7 @@
 #include "base/suggest.h"
 
 #define NAME_MAX_BYTES 64
+#define STATUS_UNWRITTEN 3
 
 enum common { CONFIG, JSON, QUIET, VERBOSE, HELP, VERSION };
 
@@ -236,10 +237,17 @@ int options_parse(struct options *o, const struct options_program *program,
 	return rc;
 }
 
-void options_release(struct options *o)
+int options_finish(struct options *o, int status)
 {
+	bool written = fflush(stdout) == 0 && !ferror(stdout);
+
 	free(o->flags);
 	free(o->args);
+	if (written)
+		return status;
+	fprintf(stderr, "%s: standard output cannot be written\n",
+	    o->program->name);
+	return status > STATUS_UNWRITTEN ? status : STATUS_UNWRITTEN;
 }
 
 const char *options_value(const struct options *o, const char *name)

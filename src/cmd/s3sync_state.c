@@ -307,6 +307,5 @@ int main(int argc, char **argv)
 	} else {
 		status = run_command(&o);
 	}
-	options_release(&o);
-	return status;
+	return options_finish(&o, status);
 }

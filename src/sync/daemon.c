@@ -45,7 +45,8 @@ int daemon_reread(const struct daemon *d, struct conf *fresh)
 	return 0;
 }
 
-/* What runs one pair. A pair that was reloaded is opened at its next cycle. */
+/* What runs one pair. After a reload, and where the manifest failed, it is
+ * opened anew for the next cycle. */
 struct runner {
 	struct daemon *daemon;
 	struct report *report;
@@ -82,6 +83,10 @@ static void run_cycle(struct runner *r)
 	}
 	cycle_run(r->cycle, report_events(r->report), &sum);
 	report_cycle(r->report, &sum);
+	if (sum.error.kind == ERROR_MANIFEST) {
+		cycle_close(r->cycle);
+		r->cycle = NULL;
+	}
 }
 
 static void plan_next(struct runner *r)

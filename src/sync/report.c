@@ -27,15 +27,12 @@ struct report {
 	struct cycle_summary last; /* of the last cycle that ran to its end */
 };
 
-/* What people and JSON call an action when it is done, and while it is not. */
+/* What people and JSON call a transfer when it is done, and while it is not. */
 static const struct {
 	const char *event, *line, *noun;
-} words[ACTION_COUNT] = {
-	[ACTION_NONE] = { "seen", "Seen", "comparison" },
+} words[] = {
 	[ACTION_UPLOAD] = { "uploaded", "Uploaded to S3", "upload" },
 	[ACTION_DOWNLOAD] = { "downloaded", "Downloaded from S3", "download" },
-	[ACTION_ADOPT] = { "adopted", "Found in agreement", "comparison" },
-	[ACTION_FORGET] = { "forgotten", "Gone from both sides", "comparison" },
 };
 
 /*
@@ -102,19 +99,32 @@ static void on_transferred(void *arg, enum decide_action action,
 	free(text);
 }
 
+/* JSON of a transfer that did not come to its end; NULL unless asked for. */
+static json_t *new_unfinished(const struct report *r, const char *event,
+    enum decide_action action, const char *key, size_t key_len,
+    const struct error *error)
+{
+	json_t *object = new_object(r, event);
+
+	if (object == NULL)
+		return NULL;
+	json_put_key(object, key, key_len);
+	json_put_text(object, "action", decide_action_name(action));
+	put_error(object, error);
+	return object;
+}
+
 static void on_failed(void *arg, enum decide_action action, const char *key,
     size_t key_len, const struct error *error, int64_t next_at_ns)
 {
 	struct report *r = arg;
-	json_t *object = new_object(r, "failed");
+	json_t *object =
+	    new_unfinished(r, "failed", action, key, key_len, error);
 	char *text = text_of(key, key_len);
 
 	log_event(LOG_LEVEL_WARNING, r->pair->name, "failed", text,
 	    "The %s of %s failed: %s", words[action].noun, text, error->text);
 	if (object != NULL) {
-		json_put_key(object, key, key_len);
-		json_put_text(object, "action", decide_action_name(action));
-		put_error(object, error);
 		json_put_time(object, "next_at", next_at_ns);
 		print_object(r, object);
 	}
@@ -125,18 +135,15 @@ static void on_deferred(void *arg, enum decide_action action, const char *key,
     size_t key_len, const struct error *error)
 {
 	struct report *r = arg;
-	json_t *object = new_object(r, "deferred");
+	json_t *object =
+	    new_unfinished(r, "deferred", action, key, key_len, error);
 	char *text = text_of(key, key_len);
 
 	log_event(LOG_LEVEL_INFO, r->pair->name, "deferred", text,
 	    "The %s of %s waits for the next cycle: %s", words[action].noun,
 	    text, error->text);
-	if (object != NULL) {
-		json_put_key(object, key, key_len);
-		json_put_text(object, "action", decide_action_name(action));
-		put_error(object, error);
+	if (object != NULL)
 		print_object(r, object);
-	}
 	free(text);
 }
 

@@ -30,6 +30,10 @@ s3sync -V
 expect 0 "-V"
 check "it is a version" grep -qE '^s3sync [0-9]+\.[0-9]+\.[0-9]+$' "$work/out"
 
+"$bin/s3sync" --help >/dev/full 2>"$work/err"
+is "standard output that cannot be written is a failure" 3 $?
+expect_text err "standard output cannot be written" "and it says so"
+
 refused "an unknown command" "there is no command 'snyc'; did you mean 'sync'?" \
     snyc
 refused "an unknown option" \
