@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Measures what the design promises, side by side with others, in one run.
+#
+#   tests/bench/bench.sh [cycle] [small] [large]     (all)
+#
+#   KEYS="10000 100000 1000000"   sizes of the no-change cycle
+#   FILES=20000                   small files (4 KB)
+#   LARGE_MIB=1024                the large file
+#   BENCH_ENDPOINT=URL            a real server for small and large (keys
+#                                 testkey, testsecret) instead of s3testd
+#   BENCH_DIR=DIR                 where it works
+#
+# CPU is user + system time of the client's process; memory is its peak.
+set -u
+bin=${S3SYNC_BIN:-$PWD}
+runs=${RUNS:-3}
+work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/s3sync-bench.XXXXXX")
+export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
+export AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+export RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other \
+    RCLONE_S3_ACCESS_KEY_ID=testkey RCLONE_S3_SECRET_ACCESS_KEY=testsecret \
+    RCLONE_S3_REGION=us-east-1
+server=
+
+clean_up() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null
+	wait 2>/dev/null
+	rm -rf "$work"
+}
+trap clean_up EXIT
+
+# serve [OPTION...]: a server of its own; sets $endpoint.
+serve() {
+	[ -z "$server" ] || { kill "$server"; wait "$server" 2>/dev/null; }
+	rm -f "$work/port"
+	"$bin/tests/server/s3testd" --port-file "$work/port" --threads 2 "$@" \
+	    >/dev/null 2>&1 &
+	server=$!
+	until [ -s "$work/port" ]; do sleep 0.05; done
+	endpoint=http://127.0.0.1:$(cat "$work/port")
+	export RCLONE_S3_ENDPOINT=$endpoint
+}
+
+# serve_objects: the real server where there is one; sets $endpoint.
+serve_objects() {
+	if [ -z "${BENCH_ENDPOINT:-}" ]; then
+		serve --bucket bench
+		return
+	fi
+	endpoint=$BENCH_ENDPOINT
+	export RCLONE_S3_ENDPOINT=$endpoint
+	s3_curl -X PUT "$endpoint/bench" >/dev/null
+}
+
+s3_curl() {
+	curl -sS --aws-sigv4 aws:amz:us-east-1:s3 --user testkey:testsecret \
+	    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
+}
+
+# timed COMMAND...: sets wall, cpu (s), peak (MB); the output is in $work/out.
+timed() {
+	/usr/bin/time -o "$work/time" -f '%e %U %S %M' "$@" \
+	    >"$work/out" 2>&1 </dev/null || {
+		echo "failed: $*" >&2
+		tail -n 5 "$work/out" >&2
+		exit 1
+	}
+	read -r wall cpu peak < <(awk '{ printf "%.2f %.2f %.1f\n",
+	    $1, $2 + $3, $4 / 1024 }' "$work/time")
+}
+
+calc() {
+	awk "BEGIN { printf \"${2:-%.2f}\", $1 }"
+}
+median() {
+	printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
+}
+
+# ours: one cycle of s3sync on $root, $remote, $state.
+ours() {
+	timed "$bin/s3sync" sync "$root" "$remote" --endpoint-url "$endpoint" \
+	    --state "$state" --settle 0 --log-level warning --json
+}
+# said MEMBER: of the summary of the last cycle.
+said() {
+	tail -n 1 "$work/out" | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"
+}
+asked() {
+	curl -sS "$endpoint/_test/counts" | tr ',{}' '\n' |
+	    sed -n "s/^\"$1\":\([0-9]*\)$/\1/p"
+}
+
+bench_cycle() {
+	local keys i walls raws cpus
+	echo "== the cycle in which nothing changed (66-byte keys)"
+	echo "   s3sync sync ROOT s3://big; raw_list: its LIST requests alone"
+	for keys in ${KEYS:-10000 100000 1000000}; do
+		root=$work/tree state=$work/state.db remote=s3://big
+		mkdir "$root"
+		"$bin/tests/server/s3testd" --synthetic-names "$keys:66:0" \
+		    --synthetic-tree "$root" >/dev/null
+		serve --synthetic "big:$keys:66:0"
+		ours # adopts what both have
+		printf '%9d keys: rebuild %s s, %s MB, %s GET + PUT, manifest %s B/key\n' \
+		    "$keys" "$wall" "$peak" "$(($(asked GET) + $(asked PUT)))" \
+		    "$(calc "$(stat -c %s "$state") / $keys" %.0f)"
+		ours
+		walls=() raws=() cpus=()
+		for i in $(seq "$runs"); do
+			curl -sS -X POST "$endpoint/_test/counts/reset" >/dev/null
+			ours
+			requests="$(asked LIST) LIST, $(asked HEAD) HEAD, $(asked GET) GET, $(asked PUT) PUT"
+			walls+=("$(calc "$(said survey_ms) / 1000" %.3f)")
+			cpus+=("$cpu")
+			timed "$bin/tests/bench/raw_list" "$endpoint" big ""
+			raws+=("$(cut -d' ' -f2 "$work/out")")
+		done
+		ours
+		printf '%9d keys: %s; client CPU %s µs/key; survey %s s, raw LIST %s s, ratio %s; peak %s MB\n' \
+		    "$keys" "$requests" \
+		    "$(calc "$(median "${cpus[@]}") * 1e6 / $keys")" \
+		    "$(median "${walls[@]}")" "$(median "${raws[@]}")" \
+		    "$(calc "$(median "${walls[@]}") / $(median "${raws[@]}")")" \
+		    "$peak"
+		rm -rf "$root" "$state"*
+	done
+}
+
+# row NAME FILES: of what was timed last.
+row() {
+	printf '   %-8s %8s files/s %8s ms CPU/file %8s MB peak   (%s s, %s CPU s)\n' \
+	    "$1" "$(calc "$2 / $wall" %.0f)" "$(calc "$cpu * 1000 / $2" %.3f)" \
+	    "$peak" "$wall" "$cpu"
+}
+
+have() {
+	command -v "$1" >/dev/null
+}
+
+bench_small() {
+	local files=${FILES:-20000} tool
+	echo "== $files files of 4 KB, 32 at once"
+	serve_objects
+	root=$work/up
+	mkdir "$root"
+	head -c $((files * 4096)) /dev/urandom | (cd "$root" &&
+	    split -b 4096 -a 5 -d - f && for d in $(seq -w 0 99); do
+		mkdir "d$d" && mv f???"$d" "d$d/"
+	    done)
+	echo " up"
+	remote=s3://bench/ours/ state=$work/up.db
+	ours
+	row s3sync "$files"
+	for tool in rclone s5cmd aws; do
+		! have $tool || { small_up $tool && row $tool "$files"; }
+	done
+	echo " down"
+	root=$work/down state=$work/down.db
+	mkdir "$root"
+	ours
+	row s3sync "$files"
+	diff -r -x .s3sync "$work/up" "$work/down" || exit 1
+	for tool in rclone s5cmd aws; do
+		! have $tool || { small_down $tool && row $tool "$files"; }
+	done
+	rm -rf "$work/up" "$work"/down*
+}
+small_up() {
+	case $1 in
+	rclone) timed rclone copy --exclude '/.s3sync/**' --transfers 32 \
+	    --checkers 32 "$work/up" :s3:bench/rclone ;;
+	s5cmd) timed s5cmd --endpoint-url "$endpoint" --numworkers 32 cp \
+	    --exclude '*.s3sync*' "$work/up/" s3://bench/s5cmd/ ;;
+	aws) timed aws --endpoint-url "$endpoint" s3 sync --only-show-errors \
+	    --exclude '.s3sync/*' "$work/up" s3://bench/aws ;;
+	esac
+}
+small_down() {
+	case $1 in
+	rclone) timed rclone copy --transfers 32 --checkers 32 \
+	    :s3:bench/rclone "$work/down-rclone" ;;
+	s5cmd) timed s5cmd --endpoint-url "$endpoint" --numworkers 32 cp \
+	    's3://bench/s5cmd/*' "$work/down-s5cmd/" ;;
+	aws) timed aws --endpoint-url "$endpoint" s3 sync --only-show-errors \
+	    s3://bench/aws "$work/down-aws" ;;
+	esac
+}
+
+bench_large() {
+	local mib=${LARGE_MIB:-1024} direction i mine theirs cpus
+	echo "== one file of $mib MiB, against curl (unsigned payload)"
+	serve_objects
+	mkdir "$work/one"
+	head -c $((mib << 20)) /dev/urandom >"$work/one/large"
+	for direction in up down; do
+		mine=() theirs=() cpus=()
+		for i in $(seq "$runs"); do
+			remote=s3://bench/large$i/
+			state=$work/$direction$i.db
+			root=$work/one
+			[ $direction = up ] || root=$work/back
+			rm -rf "$work/back" "$work/one/.s3sync"
+			mkdir "$work/back"
+			ours
+			mine+=("$wall") cpus+=("$cpu")
+			if [ $direction = up ]; then
+				timed curl -sSf --aws-sigv4 aws:amz:us-east-1:s3 \
+				    --user testkey:testsecret -H 'Expect:' \
+				    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+				    -T "$work/one/large" "$endpoint/bench/curl$i"
+			else
+				timed curl -sSf --aws-sigv4 aws:amz:us-east-1:s3 \
+				    --user testkey:testsecret \
+				    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+				    -o "$work/back/by-curl" "$endpoint/bench/curl$i"
+			fi
+			theirs+=("$wall")
+		done
+		printf ' %-5s s3sync %s s (%s CPU s), curl %s s, rate of curl’s: %s\n' \
+		    $direction "$(median "${mine[@]}")" \
+		    "$(median "${cpus[@]}")" "$(median "${theirs[@]}")" \
+		    "$(calc "$(median "${theirs[@]}") / $(median "${mine[@]}")")"
+	done
+	rm -rf "$work/one" "$work/back"
+}
+
+parts=("$@")
+[ $# -gt 0 ] || parts=(cycle small large)
+echo "$(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), $(date -u +%F)"
+for part in "${parts[@]}"; do
+	"bench_$part"
+done
