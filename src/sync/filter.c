@@ -27,13 +27,13 @@ struct segment {
 
 struct pattern {
 	bool include;
-	bool dir_only;  /* had a trailing '/' */
-	bool anchored;  /* has another '/': for the whole key, else for a name */
+	bool dir_only; /* had a trailing '/' */
+	bool anchored; /* has another '/': for the whole key, else for a name */
 	struct atom *atom;
 	size_t atom_count, atom_room;
 	struct segment *segment;
 	size_t segment_count, segment_room;
-	char *text;     /* as given */
+	char *text; /* as given */
 };
 
 struct filter {
@@ -98,17 +98,25 @@ static const struct {
 	const char *name;
 	int (*is)(int c);
 } byte_class[] = {
-	{ "alnum", isalnum }, { "alpha", isalpha }, { "blank", isblank },
-	{ "cntrl", iscntrl }, { "digit", isdigit }, { "graph", isgraph },
-	{ "lower", islower }, { "print", isprint }, { "punct", ispunct },
-	{ "space", isspace }, { "upper", isupper }, { "xdigit", isxdigit },
+	{ "alnum", isalnum },
+	{ "alpha", isalpha },
+	{ "blank", isblank },
+	{ "cntrl", iscntrl },
+	{ "digit", isdigit },
+	{ "graph", isgraph },
+	{ "lower", islower },
+	{ "print", isprint },
+	{ "punct", ispunct },
+	{ "space", isspace },
+	{ "upper", isupper },
+	{ "xdigit", isxdigit },
 };
 
 /* The "[:name:]" at ${p}, ASCII whatever the locale. False: no such class. */
 static bool add_byte_class(struct atom *a, const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(byte_class) / sizeof(byte_class[0]);
-	    i++) {
+	     i++) {
 		if (strlen(byte_class[i].name) != len ||
 		    memcmp(byte_class[i].name, name, len) != 0)
 			continue;
@@ -293,7 +301,8 @@ int filter_add(struct filter *f, bool include, const char *glob,
     struct error *err)
 {
 	struct pattern pattern = { .include = include };
-	struct parser p = { .at = glob, .end = glob + trimmed_length(glob),
+	struct parser p = { .at = glob,
+		.end = glob + trimmed_length(glob),
 		.pattern = &pattern };
 
 	parse_glob(&p);

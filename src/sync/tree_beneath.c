@@ -54,8 +54,8 @@ static int open_name(const struct tree_fs *t, int dir, const char *name,
 	return fd;
 }
 
-static int open_by_name(const struct tree_fs *t, int dir, char *path,
-    int flags, mode_t mode)
+static int open_by_name(const struct tree_fs *t, int dir, char *path, int flags,
+    mode_t mode)
 {
 	int at = dir, fd;
 	char *slash;

@@ -138,7 +138,8 @@ static int open_failed(const char *root, int sys, struct error *err)
 	switch (sys) {
 	case ENOENT:
 		return error_set(err, ERROR_ROOT,
-		    "%s: no such directory; create it or correct the local path",
+		    "%s: no such directory; create it or correct the local "
+		    "path",
 		    root);
 	case ENOTDIR:
 		return error_set(err, ERROR_ROOT,
@@ -146,7 +147,8 @@ static int open_failed(const char *root, int sys, struct error *err)
 	case EACCES:
 		return error_set(err, ERROR_ROOT,
 		    "%s: permission denied; let this user read, write and "
-		    "search the directory, or run as one that may", root);
+		    "search the directory, or run as one that may",
+		    root);
 	default:
 		return error_sys(err, ERROR_ROOT, sys, "%s", root);
 	}
@@ -165,8 +167,8 @@ static void learn_abilities(struct tree_fs *t)
 		close(fd);
 	else
 		t->have_openat2 = false;
-	t->sync_each = fstatfs(t->fd, &fs) == 0 &&
-	    (uint32_t)fs.f_type == FUSE_SUPER_MAGIC;
+	t->sync_each =
+	    fstatfs(t->fd, &fs) == 0 && (uint32_t)fs.f_type == FUSE_SUPER_MAGIC;
 	t->named_temp = stat("/proc/self/fd", &st) != 0;
 	t->file_mode = 0666 & ~current_umask();
 }
@@ -194,12 +196,13 @@ int tree_fs_open(struct tree **tree, const char *root, struct error *err)
 
 static bool is_uuid(const char *text)
 {
-	for (size_t i = 0; i < TREE_FS_ID_SIZE - 1; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
-		if (dash ? text[i] != '-'
-			 : text[i] == '\0' ||
-			strchr("0123456789abcdef", text[i]) == NULL)
+	for (size_t i = 0; i < sizeof(form) - 1; i++) {
+		bool digit = text[i] != '\0' &&
+		    strchr("0123456789abcdef", text[i]) != NULL;
+
+		if (form[i] == 'x' ? !digit : text[i] != form[i])
 			return false;
 	}
 	return true;
@@ -227,7 +230,8 @@ int tree_fs_identity(struct tree *tree, struct tree_fs_identity *out,
 	    !is_uuid(text))
 		got = error_set(err, ERROR_ROOT,
 		    "%s/%s: not a marker of this program (a UUID); remove it "
-		    "if the directory is the right one", t->root, TREE_MARKER);
+		    "if the directory is the right one",
+		    t->root, TREE_MARKER);
 	else
 		memcpy(out->marker, text, TREE_FS_ID_SIZE - 1);
 	out->marker[got > 0 ? TREE_FS_ID_SIZE - 1 : 0] = '\0';
@@ -244,8 +248,9 @@ static void choose_marker(char marker[TREE_FS_ID_SIZE])
 
 	snprintf(marker, TREE_FS_ID_SIZE,
 	    "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64
-	    "-%012" PRIx64, high >> 32, high >> 16 & 0xffff, high & 0xffff,
-	    low >> 48, low & UINT64_C(0xffffffffffff));
+	    "-%012" PRIx64,
+	    high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48,
+	    low & UINT64_C(0xffffffffffff));
 }
 
 static int place_marker(struct tree_fs *t, const char *marker, int dir,

@@ -22,7 +22,7 @@
 #define BATCH_ENTRIES 1024
 #define BATCHES 3
 #define OPEN_DIRS_MAX 64
-#define READ_SIZE (64 * 1024)     /* bytes of one getdents64 */
+#define READ_SIZE (64 * 1024)      /* bytes of one getdents64 */
 #define PATH_TEXT_MAX (128 * 1024) /* PATH_KEY_MAX and the longest d_name */
 
 struct batch_entry {
@@ -49,7 +49,7 @@ enum name_kind {
 
 /* One name in a directory on the way down. */
 struct name {
-	size_t at;    /* in text, NUL-terminated */
+	size_t at; /* in text, NUL-terminated */
 	uint16_t len;
 	uint8_t kind; /* enum name_kind */
 	bool is_dir;  /* sorts as if it ended in '/' */
@@ -58,7 +58,7 @@ struct name {
 
 /* One directory on the way down; its path is the walk's path, cut. */
 struct frame {
-	int fd;           /* -1: closed for want of descriptors */
+	int fd; /* -1: closed for want of descriptors */
 	uint64_t dev, ino;
 	size_t path_len;  /* with its '/'; 0 for the root */
 	size_t next, end; /* of its names */
@@ -77,10 +77,10 @@ struct tree_scan {
 
 	pthread_mutex_t lock; /* guards from here … */
 	pthread_cond_t room;
-	size_t given, taken;  /* batches so far */
-	bool waiting;         /* the consumer was told TREE_WAIT */
+	size_t given, taken; /* batches so far */
+	bool waiting;        /* the consumer was told TREE_WAIT */
 	bool finished;
-	struct error error;   /* … to here */
+	struct error error; /* … to here */
 
 	struct batch batch[BATCHES]; /* owned by who may touch it next */
 
@@ -89,13 +89,13 @@ struct tree_scan {
 
 	struct batch *filling; /* from here on the walker's */
 	struct strbuf path;
-	char *text;            /* names of all frames, as a stack */
+	char *text; /* names of all frames, as a stack */
 	size_t text_len, text_room;
 	struct name *name;
 	size_t name_count, name_room;
 	struct frame *frame;
 	size_t depth, frame_room;
-	size_t first_open;     /* frames before have no descriptor */
+	size_t first_open; /* frames before have no descriptor */
 	char dirents[READ_SIZE]
 	    __attribute__((aligned(__alignof__(struct dirent64))));
 };
@@ -205,11 +205,13 @@ static void push_name(struct tree_scan *s, const char *text, size_t len,
 static void push_by_mode(struct tree_scan *s, const char *text, size_t len,
     mode_t mode)
 {
-	enum name_kind kind = S_ISREG(mode) ? NAME_FILE
-	    : S_ISDIR(mode)		    ? NAME_DIR
-					    : NAME_OTHER;
+	enum name_kind kind = NAME_OTHER;
 
-	push_name(s, text, len, kind, S_ISDIR(mode), mode);
+	if (S_ISREG(mode))
+		kind = NAME_FILE;
+	else if (S_ISDIR(mode))
+		kind = NAME_DIR;
+	push_name(s, text, len, kind, kind == NAME_DIR, mode);
 }
 
 /* Where readdir does not tell types. If nothing else does, the name may be
@@ -259,25 +261,25 @@ static int read_names(struct tree_scan *s, int fd)
 	return got < 0 ? errno : 0;
 }
 
-/* The order of S3's listings: a directory's name goes on with '/'. */
+/* What follows the first ${at} bytes; a directory's name goes on with '/'. */
+static int byte_at(const struct name *n, const char *text, size_t at)
+{
+	if (at < n->len)
+		return (unsigned char)text[n->at + at];
+	return n->is_dir ? '/' : -1;
+}
+
+/* The order of S3's listings. */
 static int compare_names(const void *a, const void *b, void *text)
 {
 	const struct name *p = a, *q = b;
-	const char *p_text = (const char *)text + p->at;
-	const char *q_text = (const char *)text + q->at;
+	const char *names = text;
 	size_t common = p->len < q->len ? p->len : q->len;
-	int order = memcmp(p_text, q_text, common);
-	int p_next, q_next;
+	int order = memcmp(names + p->at, names + q->at, common);
 
 	if (order != 0)
 		return order;
-	p_next = p->len > common ? (unsigned char)p_text[common]
-	    : p->is_dir		 ? '/'
-				 : -1;
-	q_next = q->len > common ? (unsigned char)q_text[common]
-	    : q->is_dir		 ? '/'
-				 : -1;
-	return p_next - q_next;
+	return byte_at(p, names, common) - byte_at(q, names, common);
 }
 
 /* Frames. */
@@ -307,8 +309,10 @@ static void drop_names(struct tree_scan *s, size_t names, size_t text)
  * then nothing of it is left. */
 static int push_frame(struct tree_scan *s, int fd)
 {
-	struct frame f = { .fd = fd, .path_len = s->path.len,
-		.names_before = s->name_count, .text_before = s->text_len };
+	struct frame f = { .fd = fd,
+		.path_len = s->path.len,
+		.names_before = s->name_count,
+		.text_before = s->text_len };
 	struct stat st;
 	int sys;
 
@@ -367,8 +371,7 @@ static const char *reopen_frame(struct tree_scan *s, struct frame *f)
 
 static void enter(struct tree_scan *s, struct frame *f, const char *name)
 {
-	enum path_verdict verdict =
-	    path_check(s->path.buf, s->path.len, 0);
+	enum path_verdict verdict = path_check(s->path.buf, s->path.len, 0);
 	int fd, sys;
 
 	strbuf_addc(&s->path, '/');

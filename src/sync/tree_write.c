@@ -32,7 +32,7 @@ struct tree_writer {
 	int fd;
 	char name[sizeof(TREE_TEMP_PREFIX) + 16]; /* "": has none */
 	bool finished;
-	struct local_sig sig;   /* as write_finish left it */
+	struct local_sig sig; /* as write_finish left it */
 	int64_t granule_ns;
 };
 
@@ -68,7 +68,7 @@ static int make_temp_dir(const struct tree_fs *t, struct error *err)
 	int dir, failed;
 
 	if (tree_beneath_make_dir(t, PATH_RESERVED, sizeof(PATH_RESERVED) - 1,
-	    false, &dir, err) != 0)
+		false, &dir, err) != 0)
 		return -1;
 	failed = mkdirat(dir, strrchr(TREE_TEMP, '/') + 1, 0700) != 0 &&
 	    errno != EEXIST;
@@ -179,8 +179,7 @@ int tree_write_finish(struct tree_writer *w, int64_t mtime_ns,
 		return error_sys(err, ERROR_LOCAL, errno,
 		    "cannot look at the file");
 	tree_fs_sig(&st, &w->sig);
-	w->granule_ns =
-	    w->sig.mtime_ns == mtime_ns ? STAMP_TICK : STAMP_COARSE;
+	w->granule_ns = w->sig.mtime_ns == mtime_ns ? STAMP_TICK : STAMP_COARSE;
 	w->finished = true;
 	return 0;
 }
@@ -395,8 +394,8 @@ static void publish_dir(struct batch *b, size_t from, size_t to)
 	int dir;
 
 	if (tree_beneath_make_dir(b->t, first->key,
-	    path_parent_len(first->key, first->key_len), b->sync_each_dir,
-	    &dir, &err) != 0) {
+		path_parent_len(first->key, first->key_len), b->sync_each_dir,
+		&dir, &err) != 0) {
 		fail_from(b, from, to, &err);
 		return;
 	}

@@ -317,7 +317,8 @@ static void write_names(void)
 static void ask_git(bool ignored[NAMES_MAX])
 {
 	FILE *git = popen("env -i PATH=\"$PATH\" git check-ignore --no-index "
-			  "--stdin -z <names", "r");
+			  "--stdin -z <names",
+	    "r");
 	char *line = NULL;
 	size_t room = 0, i = 0;
 
@@ -381,11 +382,10 @@ static void make_glob(struct strbuf *glob)
 {
 	static const char *const starts[] = { "", "", "", "", "!", "/", "**/",
 		"!/", "a/", "*/" };
-	static const char *const parts[] = { "a", "b", "f", "x", "-", ".c",
-		"a", "b", "ab", "*", "*", "?", "/", "/", "/", "/**/", "[ab]",
-		"[!b]", "[^a-f]", "[]x]", "[a-]", "[x-a]", "\\a", "\\-",
-		"[[:alpha:]]", "[![:alpha:]]", "[a", "[\\]]", "[--b]",
-		"[a-b-x]", "[a/]" };
+	static const char *const parts[] = { "a", "b", "f", "x", "-", ".c", "a",
+		"b", "ab", "*", "*", "?", "/", "/", "/", "/**/", "[ab]", "[!b]",
+		"[^a-f]", "[]x]", "[a-]", "[x-a]", "\\a", "\\-", "[[:alpha:]]",
+		"[![:alpha:]]", "[a", "[\\]]", "[--b]", "[a-b-x]", "[a/]" };
 	static const char *const ends[] = { "", "", "", "", "/", "/**", "/*",
 		" ", "*" };
 

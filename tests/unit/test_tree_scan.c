@@ -444,11 +444,12 @@ static int scan_as_nobody(void)
 	EXPECT(become_nobody() == 0);
 	shown = scan(&end);
 	EXPECT(end == TREE_END);
-	EXPECT(strcmp(shown, "a\n"
-			     "locked/ (unknown: Permission denied)\n"
-			     "noexec/dir/ (unknown: Permission denied)\n"
-			     "noexec/file (unknown: Permission denied)\n"
-			     "z\n") == 0);
+	EXPECT(strcmp(shown,
+		   "a\n"
+		   "locked/ (unknown: Permission denied)\n"
+		   "noexec/dir/ (unknown: Permission denied)\n"
+		   "noexec/file (unknown: Permission denied)\n"
+		   "z\n") == 0);
 	free(shown);
 	return 0;
 }
@@ -793,7 +794,7 @@ static void two_scans_do_not_disturb_each_other(void **state)
 	tree->ops->scan_free(other);
 }
 
-#define TEST(name)                                                             \
+#define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, set_up_scan, tear_down_scan)
 
 int main(void)

@@ -127,8 +127,8 @@ static void a_large_file_has_its_room_reserved(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(
-	    tree->ops->write_open(tree, 8 << 20, &p.writer, &err), 0);
+	assert_int_equal(tree->ops->write_open(tree, 8 << 20, &p.writer, &err),
+	    0);
 	assert_int_equal(tree->ops->write_at(p.writer, 0, "new", 3, &err), 0);
 	assert_int_equal(tree->ops->write_finish(p.writer, MTIME, &err), 0);
 	tree->ops->publish(tree, &p, 1);
@@ -262,8 +262,9 @@ static void a_time_of_just_now_is_racy(void **state)
 	(void)state;
 	p.writer = written("new");
 	assert_non_null(p.writer);
-	assert_int_equal(tree->ops->write_finish(p.writer,
-	    now + 60 * CLOCK_SECOND, &err), 0);
+	assert_int_equal(
+	    tree->ops->write_finish(p.writer, now + 60 * CLOCK_SECOND, &err),
+	    0);
 	tree->ops->publish(tree, &p, 1);
 	assert_int_equal(p.error.kind, ERROR_NONE);
 	assert_true(p.racy);
@@ -336,9 +337,9 @@ static void one_failure_in_a_batch_is_one_failure(void **state)
 	batch[BATCH - 1].key_len = 7;
 	tree->ops->publish(tree, batch, BATCH);
 	for (int i = 0; i < BATCH; i++) {
-		enum error_kind expected = i == 3 ? ERROR_EXISTS
-		    : i / (BATCH / 3) == 1 || i == BATCH - 1
-		    ? ERROR_BLOCKED : ERROR_NONE;
+		enum error_kind expected = i == 3            ? ERROR_EXISTS
+		    : i / (BATCH / 3) == 1 || i == BATCH - 1 ? ERROR_BLOCKED
+							     : ERROR_NONE;
 
 		assert_int_equal(batch[i].error.kind, expected);
 		assert_null(batch[i].writer);
@@ -536,8 +537,7 @@ static int publish_with_a_umask(void)
 	EXPECT(published("dir/file"));
 	EXPECT(stat("dir/file", &st) == 0 && st.st_mode == (S_IFREG | 0640));
 	EXPECT(stat("dir", &st) == 0 && st.st_mode == (S_IFDIR | 0750));
-	EXPECT(stat(".s3sync/tmp", &st) == 0 &&
-	    st.st_mode == (S_IFDIR | 0700));
+	EXPECT(stat(".s3sync/tmp", &st) == 0 && st.st_mode == (S_IFDIR | 0700));
 	EXPECT(umask(0) == 027);
 	return 0;
 }

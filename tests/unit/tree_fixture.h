@@ -96,10 +96,10 @@ static inline bool has_content(const char *path, const char *content)
  * In a child, what fails is told by its line: cmocka's own assertions would
  * go on with the parent's next test.
  */
-#define EXPECT(claim)                                                          \
-	do {                                                                   \
-		if (!(claim))                                                  \
-			return __LINE__;                                       \
+#define EXPECT(claim)                    \
+	do {                             \
+		if (!(claim))            \
+			return __LINE__; \
 	} while (0)
 
 static inline void in_child(int (*body)(void))
@@ -142,8 +142,8 @@ static inline int install_filter(struct sock_filter *code, size_t count)
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0;
 }
 
-#define LOAD(field)                                                            \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                     \
+#define LOAD(field)                        \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 	    (unsigned)offsetof(struct seccomp_data, field))
 #define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
