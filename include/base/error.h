@@ -20,7 +20,7 @@ enum error_kind {
 	ERROR_BUCKET,      /* bucket or listing refused or not to be believed: 3 */
 	ERROR_NETWORK,     /* no (usable) answer after all retries */
 	ERROR_LOCAL,       /* one local file: unreadable, vanished, I/O error */
-	ERROR_NO_SPACE,    /* the local file system is full, read-only or broken */
+	ERROR_NO_SPACE,    /* no file can be made: full, read-only, broken, denied */
 	ERROR_CHANGED,     /* a file or object is not what was seen before */
 	ERROR_EXISTS,      /* a target is there already; it was not touched */
 	ERROR_BLOCKED,     /* a name or type that cannot exist on this side */

@@ -217,8 +217,8 @@ static int restore_root(struct cycle *c, struct tree *tree,
 		    "here for good without its marker, move %s, -wal and -shm "
 		    "away: the next cycle adopts what both sides have",
 		    c->pair->local, manifest_path(c->manifest));
-	log_warning("%s was emptied or made anew: its files are restored",
-	    c->pair->local);
+	log_warning("%s has lost its marker: it was emptied or made anew; what "
+	    "is missing is restored", c->pair->local);
 	if (c->kind == CYCLE_PLAN)
 		return 0;
 	snprintf(marker, sizeof(marker), "%s", known_marker);

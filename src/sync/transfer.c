@@ -311,10 +311,12 @@ static void record_failed(struct job *j, const struct error *error)
 	job_free(j);
 }
 
-/* The disk is full: the other downloads would fetch their bytes in vain. */
+/* The disk is full: the other downloads would fetch their bytes in vain. It is
+ * not the key's failure, so its pause does not grow. */
 static void record_no_space(struct job *j, const struct error *error)
 {
 	j->t->downloads_off = true;
+	j->attempts = 0;
 	record_failed(j, error);
 }
 

@@ -135,8 +135,16 @@ static mode_t current_umask(void)
 
 static int open_failed(const char *root, int sys, struct error *err)
 {
+	struct stat st;
+
 	switch (sys) {
 	case ENOENT:
+		if (lstat(root, &st) == 0)
+			return error_set(err, ERROR_ROOT,
+			    "%s: a symbolic link that leads nowhere: is its "
+			    "disk not mounted? Mount it or correct the local "
+			    "path",
+			    root);
 		return error_set(err, ERROR_ROOT,
 		    "%s: no such directory; create it or correct the local "
 		    "path",
@@ -223,9 +231,10 @@ int tree_fs_identity(struct tree *tree, struct tree_fs_identity *out,
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	got = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	if (got < 0)
-		error_sys(err, ERROR_ROOT, errno, "%s/%s: cannot be read",
-		    t->root, TREE_MARKER);
+	if (got < 0 && errno != EISDIR)
+		error_sys(err, ERROR_ROOT, errno,
+		    "%s/%s: cannot be read; let this user read it", t->root,
+		    TREE_MARKER);
 	else if (got != TREE_FS_ID_SIZE || text[got - 1] != '\n' ||
 	    !is_uuid(text))
 		got = error_set(err, ERROR_ROOT,
@@ -287,7 +296,10 @@ int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
 	if (dir >= 0)
 		close(dir);
 	if (result != 0) {
-		error_prefix(err, "%s/%s", t->root, TREE_MARKER);
+		error_prefix(err, "%s/%s: cannot be made; %s", t->root,
+		    TREE_MARKER,
+		    err->sys == ENOSPC ? "make room"
+				       : "let this user write to the root");
 		err->kind = ERROR_ROOT;
 	}
 	return result;

@@ -63,19 +63,28 @@ static void open_temp(struct tree_writer *w)
 		open_named(w);
 }
 
+/* Who may not make temporary files can no more download than to a full disk. */
+static int temp_failed(struct error *err)
+{
+	if (err->sys == EACCES || err->sys == EPERM)
+		err->kind = ERROR_NO_SPACE;
+	return -1;
+}
+
 static int make_temp_dir(const struct tree_fs *t, struct error *err)
 {
 	int dir, failed;
 
 	if (tree_beneath_make_dir(t, PATH_RESERVED, sizeof(PATH_RESERVED) - 1,
 		false, &dir, err) != 0)
-		return -1;
+		return temp_failed(err);
 	failed = mkdirat(dir, strrchr(TREE_TEMP, '/') + 1, 0700) != 0 &&
 	    errno != EEXIST;
+	if (failed)
+		error_sys(err, ERROR_LOCAL, errno, "cannot make %s/%s", t->root,
+		    TREE_TEMP);
 	close(dir);
-	return failed ? error_sys(err, ERROR_LOCAL, errno, "cannot make %s/%s",
-			    t->root, TREE_TEMP)
-		      : 0;
+	return failed ? temp_failed(err) : 0;
 }
 
 /* Room now is better than ENOSPC after an hour. Where the file system cannot
@@ -110,6 +119,7 @@ int tree_write_open(struct tree *tree, int64_t size,
 		error_sys(err, ERROR_LOCAL, errno,
 		    "cannot make a temporary file in %s/%s", w->t->root,
 		    TREE_TEMP);
+		temp_failed(err);
 		goto failed;
 	}
 	if (reserve(w->fd, size, err) != 0)

@@ -4,6 +4,8 @@
 # gives each "machine" a root and a manifest, runs the programs as their user
 # would, and compares both trees and the manifest.
 #
+# VERBOSE=1 shows what each command said, KEEP=1 leaves the files.
+#
 # The server is the project's own (s3testd), or, with S3SYNC_TEST_ENDPOINT set
 # to an address, whatever real server is there (keys testkey, testsecret).
 #
@@ -11,6 +13,7 @@
 #   sync_ A [FLAG...]    one cycle; sets $status; $work/out, $work/err
 #   expect STATUS NAME   the last command's exit status
 #   expect_text FILE TEXT NAME
+#   remember A [B...], unchanged NAME  nothing has moved in between
 #   agree NAME A [B...]  trees, bucket and manifests say the same
 #   quiet NAME A         a further cycle asks only LIST and writes no key
 srcdir=${srcdir:-.}
@@ -25,6 +28,7 @@ bucket=test-$$-$RANDOM
 prefix=data/
 status=
 endpoint=
+user=() # the programs run as another one: see as_nobody
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION \
     AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_CA_BUNDLE http_proxy https_proxy
@@ -174,8 +178,24 @@ state() { # A
 
 # run COMMAND...: sets $status, keeps both outputs.
 run() {
-	"$@" >"$work/out" 2>"$work/err" </dev/null
+	"${user[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
+}
+
+# as_nobody A...: from here on the programs run without root's powers, as the
+# owner of these machines. Who is not root has none to drop.
+as_nobody() {
+	local name
+	[ "$(id -u)" = 0 ] || return 0
+	user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chmod 711 "$work"
+	chown 65534:65534 "$work/state"
+	for name; do
+		chown -R 65534:65534 "$(root "$name")"
+	done
+	mkdir "$work/bin"
+	cp "$bin/s3sync" "$bin/s3sync-state" "$work/bin"
+	bin=$work/bin
 }
 
 # command_ COMMAND A [FLAG...]: s3sync on machine A.
@@ -224,6 +244,7 @@ show_last() {
 	sed 's/^/err: /' "$work/err"
 }
 expect() { # STATUS NAME
+	[ -z "${VERBOSE:-}" ] || show_last | sed 's/^/# /'
 	if [ "$status" = "$1" ]; then
 		tap_ok "$2"
 	else
@@ -304,6 +325,34 @@ agree() {
 		    "$work/remote" | sed "s/^/manifest $machine and bucket: /")
 	done
 	check_empty "$name" "$why"
+}
+
+# everything A [B...]: on both sides, and in the manifests of keys.
+everything() {
+	local machine table
+	remote_list
+	for machine; do
+		find "$(root "$machine")" \
+		    -printf '%p\t%y\t%m\t%s\t%T@\t%C@\t%i\n' | LC_ALL=C sort
+		for table in entry pending; do
+			[ ! -e "$(state "$machine")" ] ||
+			    query "$machine" ".dump $table"
+		done
+	done
+}
+remember() { # A [B...]
+	remembered=("$@")
+	everything "$@" >"$work/before" 2>&1
+	! own_server || asked_reset
+}
+unchanged() { # NAME
+	local why
+	everything "${remembered[@]}" >"$work/after" 2>&1
+	why=$(diff "$work/before" "$work/after")
+	if own_server && [ "$(asked GET)$(asked PUT)" != 00 ]; then
+		why+="asked: $(curl -sS "$endpoint/_test/counts")"
+	fi
+	check_empty "$1" "$why"
 }
 
 # quiet NAME A [STATUS]: one more cycle: LIST only, no row of a key written.

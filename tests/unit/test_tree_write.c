@@ -514,7 +514,7 @@ static int publish_as_nobody(void)
 	EXPECT(refused("locked/new/file", ERROR_LOCAL, "Permission denied"));
 	EXPECT(chmod(".s3sync/tmp", 0) == 0);
 	EXPECT(tree->ops->write_open(tree, 0, &w, &err) == -1);
-	EXPECT(err.kind == ERROR_LOCAL && err.sys == EACCES);
+	EXPECT(err.kind == ERROR_NO_SPACE && err.sys == EACCES);
 	EXPECT(strstr(err.text, ".s3sync/tmp") != NULL);
 	return 0;
 }
