@@ -40,7 +40,7 @@ struct cycle_events {
 	/* Something changed under way; the next cycle looks again. */
 	void (*deferred)(void *arg, enum decide_action action, const char *key,
 	    size_t key_len, const struct error *error);
-	/* A key is newly blocked or differing. */
+	/* A key is newly left alone: blocked, differing, waiting. */
 	void (*noticed)(void *arg, enum decide_reason reason, const char *key,
 	    size_t key_len, const char *detail);
 	void (*progress)(void *arg, const struct cycle_progress *progress);

@@ -29,7 +29,8 @@ struct survey_request {
 	int64_t settle_ns;
 	bool dry; /* a plan: no entry is written */
 	const volatile sig_atomic_t *stop;
-	/* A key is newly blocked or differing; may be NULL. */
+	/* A key is newly left alone: blocked, differing or waiting; may be
+	 * NULL. */
 	void (*noticed)(void *arg, enum decide_reason reason, const char *key,
 	    size_t key_len, const char *detail);
 	/* Now and then; may be NULL. */

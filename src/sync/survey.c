@@ -25,6 +25,7 @@
 /* Details stay the same from cycle to cycle, or rows would be written anew. */
 #define PARENT_IN_WAY "a parent directory is a file or an object"
 #define DIRECTORY_IN_WAY "a directory has this name, here or in the bucket"
+static const char not_entered[] = "a directory above it was not entered";
 
 /* What is known of a key when it is met, kept until it is settled. */
 struct plan {
@@ -241,11 +242,32 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* The row of the directory that was not entered speaks for what it holds. */
+static bool is_spoken_for(const struct plan *p)
+{
+	return p->detail == not_entered;
+}
+
+/* Is it news for the log that this key is left alone? */
+static bool is_notable(const struct decision *d, const struct plan *p)
+{
+	switch (decide_reason_class(d->reason)) {
+	case CLASS_AGREED:
+	case CLASS_PLANNED:
+		return false;
+	case CLASS_WAITING:
+		return !is_spoken_for(p);
+	case CLASS_DIFFERING:
+	case CLASS_BLOCKED:
+		break;
+	}
+	return true;
+}
+
 static int settle_pending(struct survey *s, const char *key, size_t key_len,
     const struct decision *d, const struct plan *p)
 {
 	const struct survey_request *req = s->request;
-	enum decide_class class = decide_reason_class(d->reason);
 	struct manifest_pending row = {
 		.key = key,
 		.key_len = key_len,
@@ -270,8 +292,7 @@ static int settle_pending(struct survey *s, const char *key, size_t key_len,
 
 		row.next_at_ns = at > s->now_ns ? at : 0;
 	}
-	if (req->noticed != NULL &&
-	    (class == CLASS_BLOCKED || class == CLASS_DIFFERING))
+	if (req->noticed != NULL && is_notable(d, p))
 		req->noticed(req->arg, d->reason, key, key_len, p->detail);
 	return manifest_pending_put(req->manifest, &row);
 }
@@ -315,9 +336,8 @@ static int settle_plan(struct survey *s, const char *key, size_t key_len,
 			s->result->agreed++;
 			break;
 		}
-		/* The row of the unreadable directory speaks for what it
-		 * holds, as far as the manifest knows it. */
-		if (d.reason == REASON_UNKNOWN && p->has_entry) {
+		if (d.reason == REASON_UNKNOWN && p->has_entry &&
+		    is_spoken_for(p)) {
 			s->result->waiting++;
 			break;
 		}
@@ -614,9 +634,9 @@ static void open_plan(struct survey *s, const struct met *met,
 
 	link->open = true;
 	remember(s, met, p);
-	if (p->input.local == SIDE_UNKNOWN && met->local &&
-	    s->local.why != NULL)
-		p->detail = p->detail_copy = alloc_string(s->local.why);
+	if (p->input.local == SIDE_UNKNOWN)
+		p->detail = !met->local ? not_entered :
+		    (p->detail_copy = alloc_string(s->local.why));
 	if (decide(&p->input).action != ACTION_NONE)
 		find_holds(s, met, link);
 }
