@@ -107,12 +107,15 @@ static int add_all_of(const struct conf_section *s, struct conf_pair *pair,
     struct error *err)
 {
 	const struct conf_setting *item;
+	size_t i;
 
-	for (item = s->items; item < s->items + s->count; item++)
+	for (i = 0; i < s->count; i++) {
+		item = &s->items[i];
 		if (item->option->repeatable &&
 		    conf_option_set(item->option, item->value, false, NULL,
 			pair, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
