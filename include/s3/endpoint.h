@@ -12,11 +12,11 @@
 #include "s3/s3.h"
 
 struct endpoint {
-	char *url;       /* without bucket: "https://s3.eu-west-1.amazonaws.com" */
+	char *url;       /* without bucket: "https://s3.….amazonaws.com" */
 	char *origin;    /* goes before the path: "https://b.s3.….com:8443" */
 	char *host;      /* the Host header: as in origin, no default port */
 	char *authority; /* host:port as connected to, for messages */
-	char *path;      /* goes before "/" and the key, encoded: "/base/bucket" */
+	char *path;      /* goes before "/" and the key: "/base/bucket" */
 	char *region;    /* of the signature's scope */
 	bool tls;
 };

@@ -59,7 +59,7 @@ struct retry_rule {
 	enum error_kind kind;
 	int attempts;            /* at most; 0: as many as are allowed */
 	const char *what;        /* the message: what failed … */
-	const char *remedy;      /* … and what to do; NULL: the server's words */
+	const char *remedy;      /* … what to do; NULL: the server's words */
 };
 
 /* The rule for ${reply}; there is always one. */

@@ -4,6 +4,10 @@
  * retried and answered. Nothing here knows of syncing. All calls and all
  * callbacks belong to one thread; only s3_wake may come from others.
  *
+ * Callbacks run inside s3_wait (and s3_free) only; done runs exactly once for
+ * each request. A callback may submit requests and call s3_abort_all, but
+ * neither s3_wait nor s3_free.
+ *
  * Keys are object keys as the bucket has them (the caller adds its prefix):
  * bytes, not NUL-terminated, percent-encoded here, once.
  */
@@ -35,7 +39,9 @@ struct s3_options {
 	enum s3_addressing addressing;
 	enum s3_signing signing;
 	const char *ca_bundle;    /* NULL: the system's */
-	size_t in_flight;         /* requests at once; more wait in order */
+	/* Requests at once; more wait in order. One that waits for its next
+	 * attempt counts, and a server that asks for it gets fewer. */
+	size_t in_flight;
 	int attempts;             /* per request, the first included */
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
 };
@@ -61,13 +67,13 @@ enum s3_outcome {
 	S3_DENIED,   /* AccessDenied for this request */
 	S3_REFUSED,  /* no other request can succeed either: NoSuchBucket, wrong
 	              * or expired credentials, SignatureDoesNotMatch, … */
-	S3_FAILED,   /* no usable answer after all attempts, or any other error */
+	S3_FAILED,   /* no usable answer after all attempts; any other error */
 	S3_ABORTED,  /* a callback said stop, or s3_abort_all */
 };
 
 struct s3_result {
 	enum s3_outcome outcome;
-	struct error error;      /* kind and text; names no key (the caller does) */
+	struct error error;      /* names no key: the caller does */
 	int http_status;         /* 0: no answer */
 	int attempts;            /* made */
 	struct etag etag;        /* PUT: of the object written; borrowed */
@@ -109,7 +115,8 @@ void s3_list(struct s3 *s3, const struct s3_list *request);
 struct s3_head { /* of a GET's reply */
 	int64_t size;      /* Content-Length */
 	int64_t mtime_ms;  /* Last-Modified; -1 none */
-	int64_t meta_mtime_ns; /* x-amz-meta-mtime, rclone's form; INT64_MIN none */
+	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it;
+	                        * INT64_MIN none */
 	struct etag etag;  /* borrowed during the call */
 	bool etag_not_md5;
 };
@@ -120,7 +127,8 @@ struct s3_get {
 	const struct etag *if_match; /* NULL or empty: any */
 	/* A good reply begins: once for each attempt, so it starts over. */
 	int (*begin)(void *arg, const struct s3_head *head, struct error *err);
-	int (*data)(void *arg, const void *bytes, size_t len, struct error *err);
+	int (*data)(void *arg, const void *bytes, size_t len,
+	    struct error *err);
 	void (*done)(void *arg, const struct s3_result *result);
 	void *arg;
 };
@@ -138,10 +146,10 @@ struct s3_put {
 	const unsigned char *md5;
 	const struct etag *if_match; /* replace exactly this; NULL: */
 	bool if_none_match;          /* only where nothing is */
-	int64_t mtime_ns;            /* sent as x-amz-meta-mtime; INT64_MIN: not */
-	/* Bytes at ${offset}; every attempt starts at 0 again. Returns how many,
-	 * at least 1; -1 with *err ends the request with S3_ABORTED, and the
-	 * server never sees the whole body. */
+	int64_t mtime_ns;  /* sent as x-amz-meta-mtime; INT64_MIN: not */
+	/* Bytes at ${offset}; every attempt starts at 0 again. Returns how
+	 * many, at least 1; -1 with *err ends the request with S3_ABORTED,
+	 * and the server never sees the whole body. */
 	ssize_t (*read)(void *arg, int64_t offset, void *buf, size_t len,
 	    struct error *err);
 	void (*done)(void *arg, const struct s3_result *result);
@@ -152,7 +160,8 @@ void s3_put(struct s3 *s3, const struct s3_put *request);
 /* Moves everything on; returns when a callback ran, s3_wake was called or
  * ${timeout_ns} has passed. 0, or -1 where libcurl itself failed. */
 int s3_wait(struct s3 *s3, int64_t timeout_ns, struct error *err);
-void s3_wake(struct s3 *s3); /* from any thread, or a signal handler's pipe */
+void s3_wake(struct s3 *s3); /* from any thread */
+/* What was submitted so far ends with S3_ABORTED, in the next s3_wait. */
 void s3_abort_all(struct s3 *s3);
 
 enum s3_kind { S3_KIND_LIST, S3_KIND_GET, S3_KIND_PUT, S3_KIND_COUNT };

@@ -19,7 +19,7 @@ struct xml_error {
 	char region[64];
 	char request_id[128];
 	char server_time[64];
-	const char *foreign; /* "an HTML page": S3 did not write this; or NULL */
+	const char *foreign; /* "an HTML page": not S3's; else NULL */
 };
 
 /* Lenient: any bytes will do, an empty body too. */

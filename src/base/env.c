@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
 #include <openssl/crypto.h>
 
 #include "base/alloc.h"
@@ -85,7 +84,8 @@ static const char *double_quoted(const char *p, struct strbuf *out)
 		if (*p == '\0')
 			return "a \" is not closed on its line";
 		if (*p == '$' || *p == '`')
-			return "nothing is expanded here: write $ as \\$, or use '...'";
+			return "nothing is expanded here: write $ as \\$, or "
+			       "use '...'";
 		if (*p != '\\') {
 			strbuf_addc(out, *p);
 			continue;
@@ -96,7 +96,8 @@ static const char *double_quoted(const char *p, struct strbuf *out)
 		else if (*p == '"' || *p == '\\' || *p == '$')
 			strbuf_addc(out, *p);
 		else
-			return "only \\\" \\\\ \\$ and \\n are known: use '...'";
+			return "only \\\" \\\\ \\$ and \\n are known: use "
+			       "'...'";
 	}
 	return is_rest(p + 1) ? NULL : "there is text after the closing \"";
 }
@@ -134,7 +135,8 @@ static const char *parse_line(const char *p, struct strbuf *name,
 	for (len = 0; isalnum((unsigned char)p[len]) || p[len] == '_'; len++)
 		;
 	if (len == 0 || isdigit((unsigned char)*p) || p[len] != '=')
-		return "only KEY=value, export KEY=value and # comments are read";
+		return "only KEY=value, export KEY=value and # comments are "
+		       "read";
 	strbuf_add(name, p, len);
 	p += len + 1;
 	if (*p == '\'')
@@ -206,8 +208,8 @@ int env_read_file(struct env *env, const char *path, struct error *err)
 	if (strlen(text) == len)
 		rc = read_text(env, path, text, err);
 	else
-		rc = error_set(err, ERROR_CONFIG, "%s: holds a NUL byte: not text",
-		    path);
+		rc = error_set(err, ERROR_CONFIG,
+		    "%s: holds a NUL byte: not text", path);
 	OPENSSL_cleanse(text, len);
 	free(text);
 	return rc;

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
 #include <openssl/crypto.h>
 
 #include "base/alloc.h"

@@ -3,9 +3,9 @@
 #include "s3/endpoint.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <curl/curl.h>
 
 #include "base/alloc.h"
@@ -15,6 +15,7 @@
 #define DEFAULT_REGION "us-east-1"
 #define TEXT_MAX ((size_t)1 << 16)
 #define LABEL_MAX 63
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define BUCKET_MAX 255 /* what path style servers have ever allowed */
 
 /* The parts of endpoint_url, as they were given. */
@@ -42,16 +43,14 @@ static int split_url(CURLU *handle, const char *url, struct parts *p,
 	    CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME);
 
 	/* The text is not repeated: it may hold a password. */
-	for (size_t i = 0; !code && i < sizeof(strange) / sizeof(*strange); i++) {
+	for (size_t i = 0; !code && i < COUNT(strange); i++) {
 		char *part = NULL;
 
-		if (!curl_url_get(handle, strange[i], &part, 0))
-			code = CURLUE_BAD_USER;
+		if (curl_url_get(handle, strange[i], &part, 0))
+			continue;
 		curl_free(part);
-		if (code)
-			return error_set(err, ERROR_CONFIG,
-			    "endpoint_url: user, password, '?' and '#' have no "
-			    "place in it");
+		return error_set(err, ERROR_CONFIG, "endpoint_url: user, "
+		    "password, '?' and '#' have no place in it");
 	}
 	if (!code)
 		code = curl_url_get(handle, CURLUPART_SCHEME, &p->scheme, 0);
@@ -154,10 +153,11 @@ static int check_bucket(const char *bucket, struct error *err)
 	if (len > 6 && strcmp(bucket + len - 6, "--x-s3") == 0)
 		return error_set(err, ERROR_CONFIG,
 		    "'%.200s' is a directory bucket (S3 Express): it lists in "
-		    "no order and cannot be synced; use a general purpose bucket",
-		    bucket);
+		    "no order and cannot be synced; use a general purpose "
+		    "bucket", bucket);
 	for (const char *c = bucket; *c; c++)
-		good = good && (isalnum((unsigned char)*c) || strchr(".-_", *c));
+		good = good &&
+		    (isalnum((unsigned char)*c) || strchr(".-_", *c));
 	if (!good)
 		return error_set(err, ERROR_CONFIG,
 		    "'%.200s' is not the name of a bucket", bucket);
@@ -187,41 +187,41 @@ static int choose_style(const struct parts *p, bool aws, const char *bucket,
 	return 0;
 }
 
-static char *format(const char *a, const char *b, const char *c, const char *d)
+static char *format(const char *form, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static char *format(const char *form, ...)
 {
 	struct strbuf s = STRBUF_INIT(TEXT_MAX);
+	va_list ap;
 
-	strbuf_adds(&s, a);
-	strbuf_adds(&s, b);
-	strbuf_adds(&s, c);
-	strbuf_adds(&s, d);
-	strbuf_adds(&s, "");
+	va_start(ap, form);
+	strbuf_vaddf(&s, form, ap);
+	va_end(ap);
 	return strbuf_detach(&s);
 }
 
 static void assemble(struct endpoint *e, const struct parts *p, bool virtual,
     const char *bucket)
 {
-	struct strbuf path = STRBUF_INIT(TEXT_MAX);
-	const char *own = e->tls ? "443" : "80";
-	bool has_port = p->port && strcmp(p->port, own) != 0;
-	char *port = format(has_port ? ":" : "", has_port ? p->port : "", "", "");
-	char *scheme = format(p->scheme, "://", "", "");
+	const char *own_port = e->tls ? "443" : "80";
+	bool has_port = p->port && strcmp(p->port, own_port) != 0;
+	const char *port = has_port ? p->port : "";
+	const char *colon = has_port ? ":" : "";
+	const char *sub = virtual ? bucket : "";
+	const char *dot = virtual ? "." : "";
+	struct strbuf base = STRBUF_INIT(TEXT_MAX);
 
-	sigv4_encode(&path, p->base, strlen(p->base), true);
-	e->url = format(scheme, p->host, port, strbuf_text(&path));
-	e->host = format(virtual ? bucket : "", virtual ? "." : "", p->host, port);
-	e->origin = format(scheme, e->host, "", "");
-	e->authority = format(virtual ? bucket : "", virtual ? "." : "", p->host,
-	    has_port ? port : e->tls ? ":443" : ":80");
-	if (!virtual) {
-		strbuf_addc(&path, '/');
-		strbuf_adds(&path, bucket);
-	}
-	e->path = format(strbuf_text(&path), "", "", "");
-	strbuf_release(&path);
-	free(port);
-	free(scheme);
+	sigv4_encode(&base, p->base, strlen(p->base), true);
+	e->url = format("%s://%s%s%s%s", p->scheme, p->host, colon, port,
+	    strbuf_text(&base));
+	e->host = format("%s%s%s%s%s", sub, dot, p->host, colon, port);
+	e->origin = format("%s://%s", p->scheme, e->host);
+	e->authority = format("%s%s%s:%s", sub, dot, p->host,
+	    has_port ? port : own_port);
+	e->path = format("%s%s%s", strbuf_text(&base), virtual ? "" : "/",
+	    virtual ? "" : bucket);
+	strbuf_release(&base);
 }
 
 int endpoint_init(struct endpoint *e, const char *url, const char *region,
@@ -238,10 +238,11 @@ int endpoint_init(struct endpoint *e, const char *url, const char *region,
 	if (check_region(region, err) || check_bucket(bucket, err))
 		goto out;
 	if (!url)
-		url = aws = format("https://s3.", region, ".",
+		url = aws = format("https://s3.%s.%s", region,
 		    aws_suffix(region));
 	if (parse_url(url, &parts, err) ||
-	    choose_style(&parts, aws != NULL, bucket, addressing, &virtual, err))
+	    choose_style(&parts, aws != NULL, bucket, addressing, &virtual,
+	    err))
 		goto out;
 	e->tls = strcmp(parts.scheme, "https") == 0;
 	e->region = alloc_string(region);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
 #include <curl/curl.h>
 
 #include "base/alloc.h"
@@ -19,7 +18,7 @@
 #define CONNECTION_MAX_IDLE_S 4L
 /* Several addresses stand behind one name, and they change. */
 #define DNS_CACHE_S 10L
-/* A buffer is touched only as far as it is filled: small objects cost little. */
+/* Touched only as far as it is filled: small objects cost little. */
 #define BUFFER_SIZE 65536L
 #define POLL_MAX_NS (60 * CLOCK_SECOND)
 
@@ -175,7 +174,8 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+	    (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, call);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
@@ -333,7 +333,8 @@ static void end_finished(struct http *h)
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+		    &call);
 		if (call->broken)
 			code = CURLE_ABORTED_BY_CALLBACK;
 		end_call(call, code, call->text[0] ? call->text :

@@ -3,7 +3,6 @@
 #include "s3/retry.h"
 
 #include <string.h>
-
 #include <curl/curl.h>
 
 #include "base/clock.h"

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <openssl/crypto.h>
 
 #include "base/alloc.h"
@@ -131,11 +130,16 @@ static void add_trimmed(struct strbuf *out, const char *value)
 	}
 }
 
+static bool is_repeated(const struct sigv4_header **sorted, size_t i)
+{
+	return i > 0 && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0;
+}
+
 static void add_names(struct strbuf *out, const struct sigv4_header **sorted,
     size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
+		if (is_repeated(sorted, i))
 			continue;
 		if (i > 0)
 			strbuf_addc(out, ';');
@@ -153,7 +157,7 @@ static void add_canonical(struct strbuf *out, const struct sigv4_request *r,
 	strbuf_adds(out, r->query);
 	for (size_t i = 0; i < r->header_count; i++) {
 		/* A header given twice is one line with both values. */
-		if (i > 0 && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0) {
+		if (is_repeated(sorted, i)) {
 			strbuf_addc(out, ',');
 		} else {
 			strbuf_addc(out, '\n');

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
 #include <libxml/parser.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/strbuf.h"
 
 #define DEPTH_MAX 8
@@ -69,7 +69,7 @@ struct place {
 };
 
 struct xml_page {
-	xmlParserCtxtPtr context; /* NULL until the first byte that is no blank */
+	xmlParserCtxtPtr context; /* NULL before the first byte but blanks */
 	char begin[16];           /* the document's first bytes, NUL-padded */
 	size_t size;              /* of the document so far */
 	int depth;
@@ -261,7 +261,7 @@ static bool end_field(struct xml_page *p, bool *keeps)
 {
 	const char *text = strbuf_text(&p->arena) + p->text_at;
 	size_t len = p->arena.len - p->text_at;
-	struct s3_object *object = p->objects + p->count;
+	struct s3_object *object = p->in_object ? &p->objects[p->count] : NULL;
 
 	*keeps = p->field == FIELD_KEY || p->field == FIELD_ETAG;
 	switch (p->field) {
@@ -413,7 +413,8 @@ static int parse(struct xml_page *p, const char *bytes, size_t len, bool last)
 	assert(len <= INT_MAX);
 	if (!p->wrong &&
 	    xmlParseChunk(p->context, bytes, (int)len, last) != 0 && !p->wrong)
-		p->wrong = last ? "it is cut short" : "it is not well-formed XML";
+		p->wrong = last ? "it is cut short" :
+		    "it is not well-formed XML";
 	return p->wrong ? -1 : 0;
 }
 
@@ -442,17 +443,6 @@ int xml_page_feed(struct xml_page *p, const void *bytes, size_t len)
 	return parse(p, text, len, false);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* In place, by the rules of forms: AWS writes a blank as '+'. */
 static bool url_decode(char *text, size_t *len)
 {
@@ -466,12 +456,12 @@ static bool url_decode(char *text, size_t *len)
 		if (c == '+') {
 			c = ' ';
 		} else if (c == '%') {
-			int high = from + 2 < *len ? hex_digit(text[from + 1]) : -1;
-			int low = from + 2 < *len ? hex_digit(text[from + 2]) : -1;
+			unsigned char byte;
 
-			if (high < 0 || low < 0)
+			if (*len - from < 3 ||
+			    digest_unhex(text + from + 1, 2, &byte, 1))
 				return false;
-			c = (char)(high << 4 | low);
+			c = (char)byte;
 			from += 2;
 		}
 		text[to] = c;
@@ -568,8 +558,8 @@ enum xml_verdict xml_page_end(struct xml_page *p, struct s3_page **page,
 		error_set(err, ERROR_BUCKET, "the reply is %s, not a listing",
 		    p->foreign);
 	else
-		error_set(err, ERROR_BUCKET, "the listing cannot be believed: %s",
-		    wrong);
+		error_set(err, ERROR_BUCKET,
+		    "the listing cannot be believed: %s", wrong);
 	return XML_BROKEN;
 }
 

@@ -85,7 +85,7 @@ done
 only 'LIST truncate-xml'
 ask <<<"list "
 answer "a page that is always cut short is not believed" "list  failed 200 4 \
-bucket: the listing cannot be believed: it is cut short (HTTP 200, 4 attempts)*"
+bucket: the listing cannot be believed: it is cut short (HTTP 200, request *, 4 attempts)*"
 only 'PUT times=1 upload-reset-at=1000000'
 ask <<<"put cut 3000000 new md5"
 answer "a PUT cut short begins again" "put cut done 200 2 *"

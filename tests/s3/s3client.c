@@ -38,6 +38,7 @@ static const char *const outcomes[] = {
 };
 
 struct job {
+	struct job *next; /* of all jobs: an answer may come any time */
 	char verb[8];
 	char *name; /* the key as it was asked for */
 	char *key;
@@ -60,6 +61,7 @@ struct job {
 };
 
 static struct s3 *s3;
+static struct job *jobs;
 static int pending;
 static int answered;
 static int64_t clock_offset_ns;
@@ -106,8 +108,8 @@ static void tell(struct job *job, const struct s3_result *result)
 
 	if (job->ended++)
 		printf("ANSWERED TWICE: ");
-	printf("%s %s %s %d %d", job->verb, job->name, outcomes[result->outcome],
-	    result->http_status, result->attempts);
+	printf("%s %s %s %d %d", job->verb, job->name,
+	    outcomes[result->outcome], result->http_status, result->attempts);
 	if (result->outcome != S3_DONE)
 		printf(" %s: %s", error_kind_name(result->error.kind),
 		    result->error.text);
@@ -255,6 +257,12 @@ static char *decode(const char *text, size_t *len)
 	return out;
 }
 
+static void replace(char **text, const char *by)
+{
+	free(*text);
+	*text = alloc_string(by);
+}
+
 static void set_word(struct job *job, const char *word)
 {
 	const char *value = strchr(word, '=');
@@ -280,19 +288,34 @@ static void set_word(struct job *job, const char *word)
 	else if (strncmp(word, "max=", 4) == 0)
 		job->max = (int)strtol(value, NULL, 10);
 	else if (strncmp(word, "after=", 6) == 0)
-		job->after = alloc_string(value);
+		replace(&job->after, value);
 	else if (strncmp(word, "token=", 6) == 0)
-		job->token = alloc_string(value);
+		replace(&job->token, value);
 	else
 		job->size = strtoll(word, NULL, 10);
 }
 
-/* Jobs live until the program ends: their answers may come any time. */
+static void free_jobs(void)
+{
+	while (jobs) {
+		struct job *job = jobs;
+
+		jobs = job->next;
+		free(job->name);
+		free(job->key);
+		free(job->after);
+		free(job->token);
+		free(job);
+	}
+}
+
 static void start(const char *verb, char *words)
 {
 	struct job *job = alloc_zero(1, sizeof(*job));
 	const char *word;
 
+	job->next = jobs;
+	jobs = job;
 	snprintf(job->verb, sizeof(job->verb), "%s", verb);
 	word = strsep(&words, " ");
 	job->name = alloc_string(word ? word : "");
@@ -354,6 +377,25 @@ static void obey(char *line)
 	fflush(stdout);
 }
 
+static void obey_all(void)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	while ((len = getline(&line, &room, stdin)) > 0) {
+		if (line[len - 1] == '\n')
+			line[len - 1] = '\0';
+		if (strcmp(line, "quit") == 0)
+			break;
+		if (*line)
+			obey(line);
+	}
+	if (len <= 0)
+		wait_for(INT_MAX);
+	free(line);
+}
+
 /* ---- a clock that is off ------------------------------------------------ */
 
 static int64_t off_wall_ns(void *arg)
@@ -411,9 +453,6 @@ int main(int argc, char **argv)
 		.bucket = "test", .in_flight = 8, .attempts = 4,
 		.idle_timeout_ns = 10 * CLOCK_SECOND };
 	struct error err = ERROR_INIT;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -423,7 +462,7 @@ int main(int argc, char **argv)
 		case 'e': options.endpoint_url = optarg; break;
 		case 'b': options.bucket = optarg; break;
 		case 'r': options.region = optarg; break;
-		case 's': credentials.secret_key = optarg; break;
+		case 's': replace(&credentials.secret_key, optarg); break;
 		case 'n': options.in_flight = (size_t)number; break;
 		case 'a': options.attempts = (int)number; break;
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
@@ -433,22 +472,14 @@ int main(int argc, char **argv)
 		}
 	}
 	clock_install(&clock_off);
-	if (s3_new(&s3, &options, &err)) {
+	if (s3_new(&s3, &options, &err))
 		printf("%s\n", err.text);
-		return 1;
-	}
-	while ((len = getline(&line, &room, stdin)) > 0) {
-		if (line[len - 1] == '\n')
-			line[len - 1] = '\0';
-		if (strcmp(line, "quit") == 0)
-			break;
-		if (*line)
-			obey(line);
-	}
-	if (len <= 0)
-		wait_for(INT_MAX);
+	else
+		obey_all();
 	s3_free(s3);
 	if (pending > 0)
 		printf("NOT ANSWERED: %d\n", pending);
+	s3_credentials_release(&credentials);
+	free_jobs();
 	return 0;
 }

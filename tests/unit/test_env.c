@@ -113,7 +113,8 @@ static void a_bare_value_ends_before_a_comment(void **state)
 static void quotes_keep_what_is_in_them(void **state)
 {
 	(void)state;
-	check_value("TEST_ENV_KEY='$a `b` \\n \"c\" # d'", "$a `b` \\n \"c\" # d");
+	check_value("TEST_ENV_KEY='$a `b` \\n \"c\" # d'",
+	    "$a `b` \\n \"c\" # d");
 	check_value("TEST_ENV_KEY=\"\\$a \\\"b\\\" \\\\ 'c' # d\"",
 	    "$a \"b\" \\ 'c' # d");
 	check_value("TEST_ENV_KEY=\"a\\nb\" # said", "a\nb");
@@ -143,8 +144,8 @@ static void what_a_shell_would_run_is_refused(void **state)
 	    "1: only \\\" \\\\ \\$ and \\n are known: use '...'");
 	check_refused("KEY='hush", "1: a ' is not closed on its line");
 	check_refused("KEY=\"hush", "1: a \" is not closed on its line");
-	check_refused("KEY=\"hush\\", "1: only \\\" \\\\ \\$ and \\n are known: "
-	    "use '...'");
+	check_refused("KEY=\"hush\\",
+	    "1: only \\\" \\\\ \\$ and \\n are known: use '...'");
 	check_refused("KEY='hush'hush", "1: there is text after the closing '");
 	check_refused("KEY=\"hush\"hush",
 	    "1: there is text after the closing \"");

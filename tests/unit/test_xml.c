@@ -16,7 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"                     \
+#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" \
 	"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
 #define LAST "<IsTruncated>false</IsTruncated>"
 #define URL "<EncodingType>url</EncodingType>"

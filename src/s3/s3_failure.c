@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* What a bad reply, or none, means for a request: by the table of retry.c. */
+#include "s3/s3_internal.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* What the server says its time is; 0 where it does not. */
+static int64_t server_time_ns(const struct slot *slot,
+    const struct xml_error *error)
+{
+	const char *date = http_call_header(slot->call, "date");
+	const char *age = http_call_header(slot->call, "age");
+	int64_t wall_ns, age_ns;
+
+	if (clock_parse_iso(error->server_time, &wall_ns) == 0)
+		return wall_ns;
+	if (!date || clock_parse_http(date, &wall_ns))
+		return 0;
+	/* A cache repeats the date of when it asked. */
+	if (age && clock_parse_duration(age, &age_ns) == 0)
+		wall_ns += age_ns;
+	return wall_ns;
+}
+
+static void warn_of_clock(struct s3 *s3)
+{
+	long long off = s3->clock_offset_ns / CLOCK_SECOND;
+
+	if (s3->clock_warned || off == 0)
+		return;
+	s3->clock_warned = true;
+	log_warning("this machine's clock is %lld s %s that of %s: set it; "
+	    "until then the server's time is used", off < 0 ? -off : off,
+	    off < 0 ? "ahead of" : "behind", s3->endpoint.authority);
+}
+
+/* Requests are signed with the server's time from here on. */
+static bool learn_clock(struct slot *slot, const struct xml_error *error)
+{
+	int64_t server_ns = server_time_ns(slot, error);
+
+	if (slot->request->clock_learned || !server_ns)
+		return false;
+	slot->request->clock_learned = true;
+	slot->s3->clock_offset_ns = server_ns - clock_wall_ns();
+	warn_of_clock(slot->s3);
+	return true;
+}
+
+/* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds. */
+static int64_t asked_delay_ns(const struct slot *slot)
+{
+	const char *ms = http_call_header(slot->call, "x-amz-retry-after");
+	const char *seconds = http_call_header(slot->call, "retry-after");
+	int64_t now = clock_wall_ns() + slot->s3->clock_offset_ns;
+	int64_t ns;
+
+	if (ms && clock_parse_duration(ms, &ns) == 0)
+		return ns / 1000;
+	if (seconds && clock_parse_duration(seconds, &ns) == 0)
+		return ns;
+	if (seconds && clock_parse_http(seconds, &ns) == 0 && ns > now)
+		return ns - now;
+	return 0;
+}
+
+static enum retry_asked asked(const struct request *r)
+{
+	if (r->settling || r->kind == S3_KIND_LIST)
+		return RETRY_LIST;
+	if (r->kind == S3_KIND_GET)
+		return RETRY_GET;
+	if (r->ask.put.if_match)
+		return RETRY_PUT_SAME;
+	return r->ask.put.if_none_match ? RETRY_PUT_NEW : RETRY_PUT;
+}
+
+/*
+ * A condition failed, but an earlier attempt may have been done and its reply
+ * lost: then what is in the way is our own. One LIST tells.
+ */
+static bool should_settle(const struct request *r,
+    const struct retry_rule *rule)
+{
+	return r->kind == S3_KIND_PUT && rule->class == RETRY_CONFLICT &&
+	    r->doubtful && r->ask.put.md5 && !r->settling;
+}
+
+static void complete_failed(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	struct s3_result result = { .outcome = rule->outcome,
+		.http_status = reply->status };
+
+	retry_explain(rule, reply, &result.error);
+	if (slot->request->settling) {
+		if (result.outcome != S3_REFUSED)
+			result.outcome = S3_FAILED;
+		error_prefix(&result.error, "the reply to an upload was lost, "
+		    "and so was the question what is there now");
+	}
+	s3_complete(slot, &result, NULL);
+}
+
+/* What the reply's head says, where its body does not. */
+static void keep_header(const struct slot *slot, const char *name, char *room,
+    size_t size)
+{
+	const char *value = http_call_header(slot->call, name);
+	size_t len;
+
+	if (*room || !value)
+		return;
+	len = strnlen(value, size - 1);
+	memcpy(room, value, len);
+	room[len] = '\0';
+}
+
+static void describe(const struct slot *slot, struct retry_reply *reply)
+{
+	const struct s3 *s3 = slot->s3;
+	struct xml_error *error = &reply->error;
+
+	keep_header(slot, "x-amz-request-id", error->request_id,
+	    sizeof(error->request_id));
+	keep_header(slot, "x-amz-bucket-region", error->region,
+	    sizeof(error->region));
+	reply->asked = asked(slot->request);
+	reply->own_region = s3->endpoint.region;
+	reply->bucket = s3->bucket;
+	reply->endpoint = s3->endpoint.url;
+	reply->server = s3->endpoint.authority;
+	reply->attempts = slot->request->attempts;
+}
+
+/* Is the wait worth it, and is there an attempt left? */
+static bool may_try_again(const struct slot *slot,
+    const struct retry_rule *rule)
+{
+	int limit = slot->s3->attempts;
+
+	if (rule->attempts > 0 && rule->attempts < limit)
+		limit = rule->attempts;
+	return (rule->class == RETRY_TRANSIENT ||
+	    rule->class == RETRY_THROTTLE) && slot->request->attempts < limit;
+}
+
+void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
+{
+	struct request *r = slot->request;
+	const struct retry_rule *rule;
+
+	describe(slot, reply);
+	rule = retry_find(reply);
+	if (rule->class == RETRY_THROTTLE)
+		s3_narrow_window(slot->s3);
+
+	if (may_try_again(slot, rule)) {
+		s3_try_again(slot, retry_delay_ns(rule->class, r->attempts,
+		    asked_delay_ns(slot), clock_random()));
+	} else if (rule->class == RETRY_CLOCK &&
+	    learn_clock(slot, &reply->error)) {
+		s3_try_again(slot, 0);
+	} else if (should_settle(r, rule)) {
+		r->settling = true;
+		s3_try_again(slot, 0);
+	} else {
+		complete_failed(slot, rule, reply);
+	}
+}
+
+void s3_failure_garbled(struct slot *slot, const char *why)
+{
+	struct retry_reply reply = { .curl = RETRY_GARBLED, .detail = why,
+		.status = http_call_status(slot->call) };
+
+	s3_failure_reply(slot, &reply);
+}
+
+void s3_failure_status(struct slot *slot, int status)
+{
+	struct retry_reply reply = { .status = status };
+
+	xml_error_parse(strbuf_text(&slot->body), slot->body.len, &reply.error);
+	s3_failure_reply(slot, &reply);
+}
+
+void s3_failure_exchange(struct slot *slot, const struct http_end *end)
+{
+	struct retry_reply reply = { .curl = end->curl, .status = end->status,
+		.sys = end->sys, .detail = end->text };
+
+	s3_failure_reply(slot, &reply);
+}
