@@ -18,7 +18,8 @@ struct filter;
 struct filter *filter_new(void);
 void filter_free(struct filter *f);
 /* ${glob} as in .gitignore: *, **, ?, [...], leading and trailing '/', '!'
- * (which inverts), '\' escapes. An empty or broken glob is ERROR_CONFIG. */
+ * (which inverts), '\' escapes, spaces at the end dropped; but '#' begins no
+ * comment. An empty or broken glob is ERROR_CONFIG. */
 int filter_add(struct filter *f, bool include, const char *glob,
     struct error *err);
 /* Is this one name excluded, given that its parents are not? ${key} is the

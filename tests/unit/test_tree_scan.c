@@ -709,6 +709,28 @@ static void what_becomes_another_type_finds_its_place(void **state)
 	strbuf_release(&keys);
 }
 
+static void a_root_removed_under_the_scan_fails_it(void **state)
+{
+	struct tree_scan *s;
+	struct tree_entry e;
+	char command[64];
+
+	(void)state;
+	make_many("a", 3500);
+	make_file("z", "");
+	s = start();
+	assert_int_equal(next(s, &e), TREE_ENTRY);
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	assert_int_equal(system(command), 0);
+	/* "z" is gone, and that is no reason to say so. */
+	while (next(s, &e) == TREE_ENTRY)
+		assert_int_equal(e.key[0], 'a');
+	assert_int_equal(next(s, &e), TREE_FAILED);
+	assert_non_null(strstr(err.text, "the directory was removed"));
+	tree->ops->scan_free(s);
+	assert_int_equal(mkdir(root, 0777), 0);
+}
+
 /* What somebody does to a tree as fast as he can. */
 static void *disturb(void *stop)
 {
@@ -822,6 +844,7 @@ int main(void)
 		TEST(a_name_that_is_read_twice_is_told_once),
 		TEST(a_removed_root_fails_the_scan),
 		TEST(what_becomes_another_type_finds_its_place),
+		TEST(a_root_removed_under_the_scan_fails_it),
 		TEST(a_tree_that_changes_under_the_scan_is_in_order),
 		TEST(a_scan_can_be_left_at_any_time),
 		TEST(two_scans_do_not_disturb_each_other),
