@@ -15,6 +15,10 @@
 #include "base/log.h"
 #include "base/stop.h"
 
+/* Added to the exit status of a child that could not begin and said why: any
+ * other end that was not asked for is a death. */
+#define SAID_WHY 64
+
 struct child {
 	char *name; /* of its pair */
 	pid_t pid;  /* 0: does not run */
@@ -53,7 +57,8 @@ static void add_child(struct family *f, const struct conf_pair *pair)
 	};
 }
 
-/* In the child: the parent's request, for this one pair. */
+/* In the child: the parent's request, for this one pair. Returns the child's
+ * exit status. */
 static int run_child(const struct daemon *parent, const char *name)
 {
 	struct conf_request request = *parent->request;
@@ -68,11 +73,11 @@ static int run_child(const struct daemon *parent, const char *name)
 	style.progress = false;
 	if (conf_load(&conf, &request, &err) < 0) {
 		log_error("%s", err.text);
-		return error_exit_status(err.kind);
+		return SAID_WHY + error_exit_status(err.kind);
 	}
 	status = daemon_run_pair(&d);
 	conf_release(&conf);
-	return status;
+	return status > 128 ? status : SAID_WHY + status;
 }
 
 static void start_child(const struct family *f, struct child *child)
@@ -92,25 +97,31 @@ static void start_child(const struct family *f, struct child *child)
 	}
 }
 
-/* A child that ended by itself said why. One that died begins again, where
- * the grid of its pair has the next start. */
-static void bury_child(struct family *f, struct child *child, int how)
+/* Begins again where the grid of the pair has the next start. */
+static void mourn(struct child *child, int how)
 {
 	int64_t skipped;
 
+	log_error("%s: its process died (%s %d); it starts again at the next "
+		  "interval",
+	    child->name, WIFSIGNALED(how) ? "signal" : "status",
+	    WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how));
+	child->start_at_ns =
+	    daemon_grid_next(&child->grid, clock_mono_ns(), &skipped);
+}
+
+static void bury(struct family *f, struct child *child, int how)
+{
+	int status = WIFEXITED(how) ? WEXITSTATUS(how) - SAID_WHY : -1;
+
 	child->pid = 0;
 	child->start_at_ns = INT64_MAX;
-	if (WIFEXITED(how) && WEXITSTATUS(how) <= 128) {
-		if (WEXITSTATUS(how) > f->status)
-			f->status = WEXITSTATUS(how);
-	} else if (!child->told) {
-		log_error("%s: its process died (signal %d); it starts again "
-			  "at the next interval",
-		    child->name,
-		    WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how) - 128);
-		child->start_at_ns =
-		    daemon_grid_next(&child->grid, clock_mono_ns(), &skipped);
-	}
+	if (child->told)
+		return;
+	if (status < 0 || status >= SAID_WHY)
+		mourn(child, how);
+	else if (status > f->status)
+		f->status = status;
 }
 
 static void reap(struct family *f)
@@ -122,7 +133,7 @@ static void reap(struct family *f)
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
 		for (i = 0; i < f->count; i++)
 			if (f->items[i].pid == pid)
-				bury_child(f, &f->items[i], how);
+				bury(f, &f->items[i], how);
 }
 
 static void start_due(struct family *f)
