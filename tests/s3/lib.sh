@@ -9,6 +9,7 @@
 # shellcheck source=tests/cli/lib.sh
 . "${srcdir:-.}/tests/cli/lib.sh"
 
+# shellcheck disable=SC2120 # options may be none
 ask() {
 	timeout 120 "$bin/tests/s3/s3client" --endpoint "$endpoint" \
 	    --bucket "$bucket" "$@" >"$work/out" 2>"$work/err"
