@@ -13,7 +13,8 @@
 #include "base/clock.h"
 
 #define USER_AGENT "s3sync/" PACKAGE_VERSION
-#define CONNECT_TIMEOUT_MS 5000L
+/* For TCP and TLS, of all calls at once, on a small machine. */
+#define CONNECT_TIMEOUT_MS 10000L
 /* S3 hangs up on a connection after about 5 s of quiet. */
 #define CONNECTION_MAX_IDLE_S 4L
 /* Several addresses stand behind one name, and they change. */
@@ -316,7 +317,8 @@ static void end_call(struct http_call *call, CURLcode code, const char *text)
 	long sys = 0;
 
 	end.status = http_call_status(call);
-	if (code && !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
+	if (code == CURLE_COULDNT_CONNECT &&
+	    !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
 		end.sys = (int)sys;
 	leave(call);
 	call->events->end(call->arg, &end);

@@ -148,6 +148,18 @@ static bool may_try_again(const struct slot *slot,
 	    rule->class == RETRY_THROTTLE) && slot->request->attempts < limit;
 }
 
+static void log_delay(const struct retry_rule *rule,
+    const struct retry_reply *reply, int64_t delay_ns)
+{
+	struct error err = ERROR_INIT;
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	retry_explain(rule, reply, &err);
+	log_debug("in %lld ms again: %s", (long long)(delay_ns / CLOCK_MS),
+	    err.text);
+}
+
 void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 {
 	struct request *r = slot->request;
@@ -159,8 +171,11 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 		s3_narrow_window(slot->s3);
 
 	if (may_try_again(slot, rule)) {
-		s3_try_again(slot, retry_delay_ns(rule->class, r->attempts,
-		    asked_delay_ns(slot), clock_random()));
+		int64_t delay_ns = retry_delay_ns(rule->class, r->attempts,
+		    asked_delay_ns(slot), clock_random());
+
+		log_delay(rule, reply, delay_ns);
+		s3_try_again(slot, delay_ns);
 	} else if (rule->class == RETRY_CLOCK &&
 	    learn_clock(slot, &reply->error)) {
 		s3_try_again(slot, 0);

@@ -26,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "s3/s3.h"
 
@@ -443,6 +444,7 @@ int main(int argc, char **argv)
 		{ "idle-ms", required_argument, NULL, 'i' },
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
+		{ "debug", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct s3_credentials credentials = {
@@ -468,6 +470,9 @@ int main(int argc, char **argv)
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
+		case 'd':
+			log_open(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG, &err);
+			break;
 		default: return 2;
 		}
 	}
