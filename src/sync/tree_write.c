@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -87,17 +88,31 @@ static int make_temp_dir(const struct tree_fs *t, struct error *err)
 	return failed ? temp_failed(err) : 0;
 }
 
+/* ext4 reserves until the disk is full before it says that it is too small. */
+static bool has_room(int fd, int64_t size)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0 ||
+	    (uint64_t)size / fs.f_frsize < fs.f_bavail;
+}
+
 /* Room now is better than ENOSPC after an hour. Where the file system cannot
  * reserve, it will have to be found out by writing. */
 static int reserve(int fd, int64_t size, struct error *err)
 {
-	if (size < RESERVE_MIN ||
-	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) == 0)
+	int sys = ENOSPC;
+
+	if (size < RESERVE_MIN)
 		return 0;
-	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ||
-	    errno == EINTR || errno == EPERM)
-		return 0;
-	return error_sys(err, ERROR_LOCAL, errno, "no room for %lld bytes",
+	if (has_room(fd, size)) {
+		if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) == 0 ||
+		    errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ||
+		    errno == EINTR || errno == EPERM)
+			return 0;
+		sys = errno;
+	}
+	return error_sys(err, ERROR_LOCAL, sys, "no room for %lld bytes",
 	    (long long)size);
 }
 
