@@ -39,6 +39,9 @@ struct remote_sig {
 
 #define SIGNATURE_MTIME_UNKNOWN INT64_C(-1)
 
+bool signature_etag_equal(const struct etag *a, const struct etag *b);
+/* Copies the bytes into ${room} (ETAG_MAX bytes), and borrows them there. */
+void signature_etag_keep(struct etag *etag, unsigned char *room);
 bool signature_local_equal(const struct local_sig *a, const struct local_sig *b);
 /* ETag and size; LastModified counts only where there is no ETag. */
 bool signature_remote_equal(const struct remote_sig *a,

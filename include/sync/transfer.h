@@ -20,6 +20,7 @@ struct transfer_request {
 	struct bucket *bucket;
 	struct manifest *manifest;
 	size_t jobs;
+	size_t workers; /* threads for local work; 0: the caller's own */
 	int64_t settle_ns;
 	bool patient; /* one-shot: waits for files to settle, ignores backoff */
 	int64_t planned, planned_bytes; /* for progress */

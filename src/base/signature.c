@@ -12,17 +12,24 @@ bool signature_local_equal(const struct local_sig *a, const struct local_sig *b)
 	    a->ctime_ns == b->ctime_ns && a->ino == b->ino;
 }
 
-static bool etag_equal(const struct etag *a, const struct etag *b)
+bool signature_etag_equal(const struct etag *a, const struct etag *b)
 {
 	if (a->len != b->len || a->binary != b->binary)
 		return false;
 	return a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
+void signature_etag_keep(struct etag *etag, unsigned char *room)
+{
+	if (etag->len > 0)
+		memcpy(room, etag->bytes, etag->len);
+	etag->bytes = room;
+}
+
 bool signature_remote_equal(const struct remote_sig *a,
     const struct remote_sig *b)
 {
-	if (a->size != b->size || !etag_equal(&a->etag, &b->etag))
+	if (a->size != b->size || !signature_etag_equal(&a->etag, &b->etag))
 		return false;
 	return a->etag.len > 0 || a->mtime_ms == b->mtime_ms;
 }

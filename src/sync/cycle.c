@@ -22,6 +22,7 @@
 #include "sync/tree_fs.h"
 
 #define META_MAX 4096
+#define WORKERS 4
 #define MACHINE_ID "/etc/machine-id"
 
 struct cycle {
@@ -383,6 +384,7 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.bucket = c->bucket,
 		.manifest = c->manifest,
 		.jobs = (size_t)c->pair->jobs,
+		.workers = WORKERS,
 		.settle_ns = c->pair->settle_ns,
 		.patient = c->kind == CYCLE_ONCE,
 		.planned = sum->planned_up + sum->planned_down,

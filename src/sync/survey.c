@@ -412,9 +412,16 @@ static bool is_parent(const struct survey *s, const struct link *link,
 	        s->chain_key[link->key_len - 1] == '/');
 }
 
+/* Of the holds that withhold the plan's action, the first in the table tells
+ * why, whatever was found first. */
 static void hold(struct plan *p, enum decide_hold why, const char *detail)
 {
-	if (p->input.hold != HOLD_NONE)
+	struct decide_input held = p->input, free = p->input;
+
+	held.hold = why;
+	free.hold = HOLD_NONE;
+	if (decide(&held).row == decide(&free).row ||
+	    (p->input.hold != HOLD_NONE && p->input.hold < why))
 		return;
 	p->input.hold = why;
 	p->detail = detail;
@@ -500,7 +507,7 @@ static enum decide_side local_side(const struct survey *s,
 	case TREE_BLOCKED:
 		/* In the way of the object, or, alone, a name that never
 		 * becomes one: either way an action that is held. */
-		return met->remote || met->entry ? SIDE_ABSENT : SIDE_PRESENT;
+		return met->remote ? SIDE_ABSENT : SIDE_PRESENT;
 	case TREE_FILE:
 		break;
 	}
@@ -523,7 +530,9 @@ static enum decide_side remote_side(const struct survey *s,
 
 static enum decide_base base_of(const struct survey *s, const struct met *met)
 {
-	if (!met->entry)
+	/* A name that is no file's now has no part in what its file was. */
+	if (!met->entry ||
+	    (met->local && s->local.kind != TREE_FILE && !met->remote))
 		return BASE_NONE;
 	return s->entry.state == MANIFEST_SYNCED ? BASE_SYNCED : BASE_ASSUMED;
 }
@@ -556,7 +565,7 @@ static void remember(const struct survey *s, const struct met *met,
 		p->local = s->local.sig;
 	if (p->has_remote) {
 		p->remote = s->remote.sig;
-		memcpy(p->etag, p->remote.etag.bytes, p->remote.etag.len);
+		signature_etag_keep(&p->remote.etag, p->etag);
 	}
 	if (met->pending)
 		remember_pending(s, p);

@@ -20,10 +20,8 @@
 #include "base/work.h"
 #include "sync/survey.h"
 
-#define WORKERS 4
 #define IN_MEMORY_MAX (256 * 1024)     /* larger contents are streamed */
 #define CHUNK (256 * 1024)
-#define HELD_BACK (64 * 1024)          /* sent after the last look at the file */
 #define HASH_STEP (4 * 1024 * 1024)    /* a streamed download is hashed behind */
 #define BATCH_FILES 100
 #define BATCH_BYTES (64 * 1024 * 1024)
@@ -137,9 +135,7 @@ static struct job *job_new(struct transfer *t,
 	j->has_remote = row->has_remote;
 	j->local = row->local;
 	j->remote = row->remote;
-	if (row->has_remote)
-		memcpy(j->etag, row->remote.etag.bytes, row->remote.etag.len);
-	j->remote.etag.bytes = j->etag;
+	signature_etag_keep(&j->remote.etag, j->etag);
 	j->attempts = row->attempts;
 	j->since_ns = row->since_ns;
 	t->alive++;
@@ -472,29 +468,37 @@ static void prepare_upload(void *arg)
 	ops->read_check(j->reader, &j->local, &j->error);
 }
 
-/* The last bytes leave only when the file still is what was hashed: without
- * them the server makes no object. */
+/* The last bytes leave only if, when they had been read, the file still was
+ * what was hashed: without them the server makes no object. */
+static ssize_t read_streamed(struct job *j, int64_t offset, void *buf,
+    size_t len, struct error *err)
+{
+	const struct tree_ops *ops = j->t->request->tree->ops;
+	ssize_t got = ops->read_at(j->reader, offset, buf, len, err);
+
+	if (got == 0)
+		return error_set(err, ERROR_CHANGED,
+		    "the file shrank while it was sent");
+	if (got > 0 && offset + got >= j->local.size &&
+	    ops->read_check(j->reader, &j->local, err) < 0)
+		return -1;
+	return got;
+}
+
 static ssize_t read_upload(void *arg, int64_t offset, void *buf, size_t len,
     struct error *err)
 {
 	struct job *j = arg;
-	const struct tree_ops *ops = j->t->request->tree->ops;
 	int64_t left = j->local.size - offset;
 	ssize_t got;
 
-	if (!j->streamed) {
-		got = (int64_t)len < left ? (ssize_t)len : (ssize_t)left;
-		memcpy(buf, j->body + offset, (size_t)got);
+	if ((int64_t)len > left)
+		len = (size_t)left;
+	if (j->streamed) {
+		got = read_streamed(j, offset, buf, len, err);
 	} else {
-		if (left > HELD_BACK && (int64_t)len > left - HELD_BACK)
-			len = (size_t)(left - HELD_BACK);
-		if (left <= HELD_BACK &&
-		    ops->read_check(j->reader, &j->local, err) < 0)
-			return -1;
-		got = ops->read_at(j->reader, offset, buf, len, err);
-		if (got == 0)
-			return error_set(err, ERROR_CHANGED,
-			    "the file shrank while it was sent");
+		memcpy(buf, j->body + offset, len);
+		got = (ssize_t)len;
 	}
 	if (got > 0)
 		job_moved(j, offset + got);
@@ -533,8 +537,7 @@ static void upload_done(void *arg, const struct s3_result *result)
 		.mtime_ms = SIGNATURE_MTIME_UNKNOWN,
 		.etag = result->etag,
 	};
-	memcpy(j->etag, result->etag.bytes, result->etag.len);
-	j->remote.etag.bytes = j->etag;
+	signature_etag_keep(&j->remote.etag, j->etag);
 	j->etag_not_md5 = result->etag_not_md5;
 	if (check_md5(j, &j->remote.etag, &error) < 0)
 		record_damaged(j, &error);
@@ -889,7 +892,7 @@ static void take_row(struct transfer *t, const struct manifest_pending *row,
 	if (tried && !first_round)
 		return;
 	if (action == ACTION_DOWNLOAD && t->downloads_off) {
-		t->result->waiting++;
+		t->result->waiting += first_round;
 		return;
 	}
 	if (row->next_at_ns > clock_wall_ns() &&
@@ -1035,7 +1038,7 @@ int transfer_run(const struct transfer_request *request,
 		.request = request,
 		.result = result,
 		.err = err,
-		.work = work_new(WORKERS, wake_loop, request->bucket),
+		.work = work_new(request->workers, wake_loop, request->bucket),
 		.started_ns = clock_mono_ns(),
 	};
 

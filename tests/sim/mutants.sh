@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Takes out one guard after another, and sees whether the simulator and the
+# unit tests on it miss it. Not part of `make check`: it takes some minutes.
+#
+#   tests/sim/mutants.sh [WORLDS [NAME]...]
+set -u
+source=$(cd "$(dirname "$0")/../.." && pwd)
+worlds=${1:-3000}
+shift $(($# > 0))
+wanted=("$@")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unit_tests="tests/unit/test_listing tests/unit/test_survey
+    tests/unit/test_transfer"
+survivors=0
+
+build() {
+	# shellcheck disable=SC2086
+	make -C "$work/build" -j"$(nproc)" $unit_tests tests/sim/sim \
+	    >"$work/log" 2>&1
+}
+
+prepare() {
+	tar -C "$source" --exclude=./.git --exclude='./build' \
+	    --exclude='./build-tests' --exclude='./check-*' -cf - . |
+	    tar -C "$work" -xf -
+	mkdir "$work/build"
+	if ! (cd "$work" && ./bootstrap && cd build &&
+	    ../configure CFLAGS='-O1 -g') >"$work/log" 2>&1 || ! build; then
+		tail "$work/log" >&2
+		exit 1
+	fi
+}
+
+# simulated: the first broken promise that the simulator finds.
+simulated() {
+	local seed said
+	for ((seed = 1; seed < worlds; seed += 100)); do
+		if ! said=$(timeout 300 "$work/build/tests/sim/sim" \
+		    --seed $seed --runs 100 2>/dev/null); then
+			said=$(sed -n 's/^# seed /seed /p' <<<"$said" | head -1)
+			echo "${said:-seed $seed or so: a crash}"
+			return
+		fi
+	done
+}
+
+# tested: the unit tests that fail.
+tested() {
+	local test
+	for test in $unit_tests; do
+		timeout 300 "$work/build/$test" >"$work/log" 2>&1 ||
+		    echo "${test##*/}"
+	done
+}
+
+# mutant NAME FILE PERL: what is found when PERL changes FILE.
+mutant() {
+	local file=$work/$2 seen units
+	[ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]] || return
+	cp -p "$file" "$work/kept"
+	perl -0pi -e "$3" "$file"
+	if cmp -s "$file" "$work/kept"; then
+		echo "$1: nothing to change in $2"
+		survivors=$((survivors + 1))
+	elif ! build; then
+		echo "$1: does not build"
+		survivors=$((survivors + 1))
+	else
+		seen=$(simulated)
+		units=$(tested | tr '\n' ' ')
+		echo "$1: ${seen:-NOT FOUND by $worlds worlds}; ${units:-no} unit test"
+		[ -n "$seen$units" ] || survivors=$((survivors + 1))
+	fi
+	cp "$work/kept" "$file"
+}
+
+prepare
+mutant unconditional-put src/sync/transfer.c \
+    's/if_none_match = true/if_none_match = false/'
+mutant unconditional-get src/sync/transfer.c \
+    's/if_match = &j->remote.etag/if_match = NULL/'
+mutant no-look-at-the-last-bytes src/sync/transfer.c \
+    's/offset \+ got >= j->local.size/false/'
+mutant look-before-the-last-bytes src/sync/transfer.c \
+    's/= (ops->read_at\(j->reader, offset)/= ops->read_check(j->reader, &j->local, err) < 0 ? -1 : \1/; s/offset \+ got >= j->local.size/false/'
+mutant no-look-after-hashing src/sync/transfer.c \
+    's/\tops->read_check\(j->reader, &j->local, &j->error\);\n//'
+mutant no-md5 src/sync/transfer.c \
+    's/(static int check_md5\(.*?\{\n)/\1\treturn 0;\n/s'
+mutant damaged-is-agreed src/sync/transfer.c \
+    's/\t\trecord_damaged\(j, &error\);/\t\trecord_agreed(j);/'
+mutant unsettled-is-sent src/sync/transfer.c \
+    's/j->unsettled = .*?;/j->unsettled = false;/s'
+mutant unpublished-is-agreed src/sync/transfer.c \
+    's/if \(p->error.kind == ERROR_NONE\)/if (true)/'
+mutant racy-is-forgotten src/sync/transfer.c \
+    's/j->racy = p->racy;//'
+mutant hash-goes-on-after-a-restart src/sync/transfer.c \
+    's/\t\tdigest_reset\(j->md5_run\);\n//g'
+mutant slow-to-stop src/sync/transfer.c \
+    's/STOP_GRACE_NS \(3/STOP_GRACE_NS (30/'
+mutant unknown-is-absent src/sync/survey.c \
+    's/parent_unknown\(s, met\) \? SIDE_UNKNOWN : SIDE_ABSENT/SIDE_ABSENT/'
+mutant no-holds-by-parents src/sync/survey.c \
+    's/\thold_by_parents\(s, met, p\);\n//'
+mutant no-probe src/sync/survey.c \
+    's/\thold_by_probe\(s, met, link\);\n//'
+mutant no-names-blocked src/sync/survey.c \
+    's/if \(verdict != PATH_OK\)/if (false)/'
+mutant nothing-is-done src/sync/survey.c \
+    's/\t\tfinish_by_suffix\(s, met\);/\t\t;/'
+mutant size-does-not-count src/sync/survey.c \
+    's/CONTENT_DIFFERENT : CONTENT_SAME_SIZE/CONTENT_SAME_SIZE : CONTENT_SAME_SIZE/'
+mutant a-key-is-its-own-parent src/sync/survey.c \
+    's/link->key_len < met->key_len &&/true &&/'
+mutant first-hold-wins src/sync/survey.c \
+    's/decide\(&held\).row == decide\(&free\).row ..\n.*?\)\)/p->input.hold != HOLD_NONE)/s'
+mutant base-of-a-symlink-is-dropped src/sync/survey.c \
+    's/return met->remote \? SIDE_ABSENT : SIDE_PRESENT/return met->remote || met->entry ? SIDE_ABSENT : SIDE_PRESENT/'
+mutant stopped-is-done src/sync/survey.c \
+    's/return error_set\(s->err, ERROR_STOPPED, "stopped"\);/return 0;/'
+mutant order-is-not-checked src/sync/listing.c \
+    's/l->last.len > 0 && path_compare/false && path_compare/'
+mutant prefix-is-not-checked src/sync/listing.c \
+    's/memcmp\(o->key, b->prefix, b->prefix_len\) != 0/false/'
+mutant a-cut-listing-is-complete src/sync/listing.c \
+    's/if \(page->token == NULL\)\n.*?;/if (page->token == NULL)\n\t\treturn 0;/s; s/if \(page->truncated\)\n\t\tl->token/if (page->token != NULL)\n\t\tl->token/'
+mutant a-failed-listing-is-complete src/sync/listing.c \
+    's/\t\tl->error = result->error;/\t\tl->complete = true;\n\t\treturn;/'
+mutant publish-clobbers tests/sim/sim_tree.c \
+    's/if \(sim_tree_find\(t, p->key, p->key_len\) != NULL\) \{\n\t\terror_set/if (false) {\n\t\terror_set/'
+echo "$survivors survived"
+[ $survivors -eq 0 ]

@@ -1,0 +1,882 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulated bucket: objects, and requests that take their time. */
+#include "sim_bucket.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+
+#define PIECE_MAX (64 * 1024)
+#define SMALL 4096
+#define PAUSE_MAX_NS (20 * CLOCK_MS)
+
+/*
+ * The store
+ */
+
+void sim_store_init(struct sim_store *store, struct sim *sim,
+    const char *prefix)
+{
+	*store = (struct sim_store){
+		.sim = sim,
+		.prefix = prefix,
+	};
+}
+
+static void object_release(struct sim_object *o)
+{
+	free(o->key);
+	sim_content_unref(o->content);
+}
+
+void sim_store_release(struct sim_store *store)
+{
+	for (size_t i = 0; i < store->count; i++)
+		object_release(&store->objects[i]);
+	free(store->objects);
+	sim_history_release(&store->history);
+	store->objects = NULL;
+	store->count = store->room = 0;
+}
+
+/* The place of ${key}, or of what comes after it. */
+static size_t place(const struct sim_store *store, const char *key, size_t len)
+{
+	size_t at = 0;
+
+	while (at < store->count && path_compare(store->objects[at].key,
+	                                store->objects[at].len, key, len) < 0)
+		at++;
+	return at;
+}
+
+struct sim_object *sim_store_find(struct sim_store *store, const char *key,
+    size_t len)
+{
+	size_t at = place(store, key, len);
+
+	if (at == store->count ||
+	    path_compare(store->objects[at].key, store->objects[at].len, key,
+	        len) != 0)
+		return NULL;
+	store->objects[at].sig.etag.bytes = store->objects[at].etag;
+	return &store->objects[at];
+}
+
+static void set_etag(struct sim_store *store, struct sim_object *o)
+{
+	uint64_t id[2] = { sim_random(store->sim), sim_random(store->sim) };
+	struct etag *etag = &o->sig.etag;
+
+	*etag = (struct etag){ .bytes = o->etag };
+	o->etag_not_md5 = store->etags == SIM_ETAGS_KMS;
+	switch (store->etags) {
+	case SIM_ETAGS_MD5:
+	case SIM_ETAGS_KMS:
+		memcpy(o->etag, o->etag_not_md5 ? (const void *)id :
+		    o->content->md5, DIGEST_MD5_SIZE);
+		etag->len = DIGEST_MD5_SIZE;
+		etag->binary = true;
+		break;
+	case SIM_ETAGS_OPAQUE:
+		etag->len = (uint16_t)snprintf((char *)o->etag, ETAG_MAX,
+		    "%016" PRIx64 "-2", id[0]);
+		break;
+	case SIM_ETAGS_COUNT:
+		break;
+	}
+}
+
+void sim_store_remove(struct sim_store *store, const char *key, size_t len)
+{
+	size_t at = place(store, key, len);
+
+	if (sim_store_find(store, key, len) == NULL)
+		return;
+	object_release(&store->objects[at]);
+	store->count--;
+	memmove(store->objects + at, store->objects + at + 1,
+	    (store->count - at) * sizeof(*store->objects));
+}
+
+struct sim_object *sim_store_put(struct sim_store *store, const char *key,
+    size_t len, struct sim_content *content)
+{
+	size_t at;
+	struct sim_object *o;
+
+	sim_store_remove(store, key, len);
+	at = place(store, key, len);
+	ALLOC_GROW(store->objects, store->count + 1, store->room);
+	memmove(store->objects + at + 1, store->objects + at,
+	    (store->count - at) * sizeof(*store->objects));
+	store->count++;
+	o = &store->objects[at];
+	memset(o, 0, sizeof(*o));
+	o->key = alloc_copy(key, len);
+	o->len = len;
+	o->content = sim_content_ref(content);
+	sim_pass(store->sim, CLOCK_MS);
+	o->sig.size = content->size;
+	o->sig.mtime_ms = store->sim->wall_ns / CLOCK_MS;
+	o->meta_mtime_ns = INT64_MIN;
+	set_etag(store, o);
+	sim_history_add_remote(&store->history, key, len, &o->sig, content);
+	return o;
+}
+
+/*
+ * Requests
+ */
+
+struct sim_request {
+	enum s3_kind kind;
+	union {
+		struct s3_list list;
+		struct s3_get get;
+		struct s3_put put;
+	} of;
+	int attempts;
+	int64_t offset;
+	bool begun;                /* GET: begin was called */
+	bool sent;                 /* PUT: all bytes are with the server */
+	bool lost_412;             /* PUT: stored by the attempt before */
+	unsigned char *body;       /* PUT: as far as sent */
+	struct sim_content *content; /* GET: of the object when it began */
+};
+
+static struct sim_bucket *of(struct bucket *b)
+{
+	return (struct sim_bucket *)b;
+}
+
+static struct sim_request *submit(struct sim_bucket *b, enum s3_kind kind)
+{
+	struct sim_request *r = alloc_zero(1, sizeof(*r));
+
+	r->kind = kind;
+	r->attempts = 1;
+	b->usage.requests[kind]++;
+	ALLOC_GROW(b->requests, b->count + 1, b->room);
+	b->requests[b->count++] = r;
+	return r;
+}
+
+static void take_out(struct sim_bucket *b, const struct sim_request *r)
+{
+	size_t at = 0;
+
+	while (b->requests[at] != r)
+		at++;
+	b->count--;
+	memmove(b->requests + at, b->requests + at + 1,
+	    (b->count - at) * sizeof(*b->requests));
+}
+
+static const char *request_text(const struct sim_request *r)
+{
+	static char text[300];
+
+	switch (r->kind) {
+	case S3_KIND_LIST:
+		return "LIST";
+	case S3_KIND_GET:
+		snprintf(text, sizeof(text), "GET %s",
+		    sim_text(r->of.get.key, r->of.get.key_len));
+		break;
+	case S3_KIND_PUT:
+		snprintf(text, sizeof(text), "PUT %s",
+		    sim_text(r->of.put.key, r->of.put.key_len));
+		break;
+	case S3_KIND_COUNT:
+		break;
+	}
+	return text;
+}
+
+static void answer(struct sim_bucket *b, struct sim_request *r,
+    struct s3_result *result, struct s3_page *page)
+{
+	take_out(b, r);
+	sim_event(b->sim, "%s: outcome %d", request_text(r),
+	    (int)result->outcome);
+	result->attempts = r->attempts;
+	switch (r->kind) {
+	case S3_KIND_LIST:
+		r->of.list.done(r->of.list.arg, result, page);
+		break;
+	case S3_KIND_GET:
+		r->of.get.done(r->of.get.arg, result);
+		break;
+	case S3_KIND_PUT:
+		r->of.put.done(r->of.put.arg, result);
+		break;
+	case S3_KIND_COUNT:
+		break;
+	}
+	sim_content_unref(r->content);
+	free(r->body);
+	free(r);
+}
+
+static const struct {
+	enum error_kind kind;
+	const char *text;
+} outcomes[] = {
+	[S3_EXISTS] = { ERROR_EXISTS, "the key is there" },
+	[S3_CHANGED] = { ERROR_CHANGED, "the object has changed" },
+	[S3_ABSENT] = { ERROR_CHANGED, "NoSuchKey" },
+	[S3_ARCHIVED] = { ERROR_REMOTE, "InvalidObjectState" },
+	[S3_DENIED] = { ERROR_DENIED, "AccessDenied" },
+	[S3_REFUSED] = { ERROR_CREDENTIALS, "InvalidAccessKeyId" },
+	[S3_FAILED] = { ERROR_NETWORK, "no usable answer" },
+	[S3_ABORTED] = { ERROR_STOPPED, "aborted" },
+};
+
+static void end(struct sim_bucket *b, struct sim_request *r,
+    enum s3_outcome outcome)
+{
+	struct s3_result result = { .outcome = outcome };
+
+	if (outcome == S3_FAILED && sim_chance(b->sim, 300))
+		error_set(&result.error, ERROR_REMOTE, "500 InternalError");
+	else
+		error_set(&result.error, outcomes[outcome].kind, "%s",
+		    outcomes[outcome].text);
+	answer(b, r, &result, NULL);
+}
+
+/* A callback said stop. */
+static void end_aborted(struct sim_bucket *b, struct sim_request *r,
+    const struct error *error)
+{
+	struct s3_result result = { .outcome = S3_ABORTED, .error = *error };
+
+	answer(b, r, &result, NULL);
+}
+
+/* The faults that any transfer may meet before anything has happened. */
+static bool fails_at_once(struct sim_bucket *b, struct sim_request *r)
+{
+	static const struct {
+		enum sim_fault fault;
+		enum s3_outcome outcome;
+	} faults[] = {
+		{ FAULT_FAILED, S3_FAILED },
+		{ FAULT_DENIED, S3_DENIED },
+		{ FAULT_REFUSED, S3_REFUSED },
+	};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (sim_fault(b->sim, faults[i].fault)) {
+			end(b, r, faults[i].outcome);
+			return true;
+		}
+	return false;
+}
+
+static void try_again(struct sim_bucket *b, struct sim_request *r)
+{
+	r->attempts++;
+	r->offset = 0;
+	r->begun = r->sent = false;
+	b->usage.retries++;
+	b->usage.requests[r->kind]++;
+}
+
+static size_t piece(struct sim *sim, int64_t left)
+{
+	size_t max = left > 8 * PIECE_MAX ? 8 * PIECE_MAX : PIECE_MAX;
+	size_t len = left > SMALL ? max - (size_t)sim_below(sim, max / 2)
+	                          : 1 + (size_t)sim_below(sim, SMALL);
+
+	return (int64_t)len < left ? len : (size_t)left;
+}
+
+/*
+ * LIST
+ */
+
+struct page_maker {
+	struct s3_page *page;
+	struct strbuf text;
+	size_t room;
+};
+
+/* Offsets first; addresses when the text no longer moves. */
+static void page_add(struct page_maker *m, const char *prefix,
+    const struct sim_object *o)
+{
+	struct s3_object *out;
+
+	ALLOC_GROW(m->page->objects, m->page->count + 1, m->room);
+	out = &m->page->objects[m->page->count++];
+	memset(out, 0, sizeof(*out));
+	out->sig = o->sig;
+	out->archived = o->archived;
+	out->key_len = strlen(prefix) + o->len;
+	strbuf_adds(&m->text, prefix);
+	strbuf_add(&m->text, o->key, o->len);
+	strbuf_add(&m->text, o->etag, o->sig.etag.len);
+}
+
+static struct s3_page *page_finish(struct page_maker *m)
+{
+	struct s3_page *page = m->page;
+	const char *at;
+
+	page->memory = strbuf_detach(&m->text);
+	at = page->memory;
+	for (size_t i = 0; i < page->count; i++) {
+		struct s3_object *o = &page->objects[i];
+
+		o->key = at;
+		o->sig.etag.bytes = (const unsigned char *)at + o->key_len;
+		at += o->key_len + o->sig.etag.len;
+	}
+	return page;
+}
+
+/*
+ * A token says after which key to go on, in hex. It is never the same twice,
+ * and remembers whether this listing has lied already.
+ */
+#define TOKEN_LIED ".lied"
+
+static bool has_lied(const char *token)
+{
+	return token != NULL && strstr(token, TOKEN_LIED) != NULL;
+}
+
+static char *make_token(struct sim_bucket *b, const char *after, size_t len,
+    bool lied)
+{
+	struct strbuf token = STRBUF_INIT(64 * 1024);
+
+	for (size_t i = 0; i < len; i++)
+		strbuf_addf(&token, "%02x", (unsigned char)after[i]);
+	strbuf_addf(&token, ".%" PRIu64 "%s", ++b->tokens,
+	    lied ? TOKEN_LIED : "");
+	return strbuf_detach(&token);
+}
+
+/* The first object after the key that the token is about. */
+static size_t token_place(const struct sim_store *store, const char *token)
+{
+	unsigned char key[4096];
+	size_t hex_len, at;
+
+	if (token == NULL)
+		return 0;
+	hex_len = strcspn(token, ".");
+	assert(hex_len / 2 <= sizeof(key));
+	digest_unhex(token, hex_len, key, hex_len / 2);
+	at = place(store, (char *)key, hex_len / 2);
+	if (at < store->count &&
+	    path_compare(store->objects[at].key, store->objects[at].len,
+	        (char *)key, hex_len / 2) == 0)
+		at++;
+	return at;
+}
+
+static void set_token(struct s3_page *page, char *token)
+{
+	free(page->token);
+	page->token = token;
+}
+
+static void swap_first_two(struct s3_page *page)
+{
+	struct s3_object first = page->objects[0];
+
+	page->objects[0] = page->objects[1];
+	page->objects[1] = first;
+}
+
+/* A page's objects are made to lie. */
+static bool spoil_objects(struct sim_bucket *b, struct s3_page *page)
+{
+	bool lied = false;
+
+	if (page->count >= 2 && sim_fault(b->sim, FAULT_PAGE_UNORDERED)) {
+		swap_first_two(page);
+		lied = true;
+	}
+	if (page->count >= 2 && sim_fault(b->sim, FAULT_PAGE_DUPLICATE)) {
+		page->objects[1] = page->objects[0];
+		lied = true;
+	}
+	if (page->count >= 1 && b->base.prefix_len > 0 &&
+	    sim_fault(b->sim, FAULT_PAGE_OUTSIDE)) {
+		page->objects[page->count - 1].key++;
+		page->objects[page->count - 1].key_len--;
+		lied = true;
+	}
+	return lied;
+}
+
+/* Gives ${page} its token, or a lie; ${led_here} is the request's own. */
+static bool spoil_token(struct sim_bucket *b, struct s3_page *page,
+    const char *led_here)
+{
+	if (page->truncated && sim_fault(b->sim, FAULT_PAGE_NO_TOKEN)) {
+		set_token(page, NULL);
+		return true;
+	}
+	if (led_here != NULL && sim_fault(b->sim, FAULT_PAGE_LOOPS)) {
+		set_token(page, alloc_string(led_here));
+		page->truncated = true;
+		return true;
+	}
+	return false;
+}
+
+/* Up to ${max} objects from ${at} on. */
+static struct s3_page *make_page(struct sim_bucket *b, size_t at, size_t max)
+{
+	struct page_maker m = {
+		.page = alloc_zero(1, sizeof(*m.page)),
+		.text = STRBUF_INIT(1024 * 1024),
+	};
+
+	for (; at < b->store->count && m.page->count < max; at++) {
+		const struct sim_object *o = &b->store->objects[at];
+
+		page_add(&m, b->base.prefix, o);
+		if (b->shown != NULL)
+			sim_keys_add(&b->shown->remote, o->key, o->len);
+	}
+	m.page->truncated = at < b->store->count || max == 0;
+	return page_finish(&m);
+}
+
+static struct s3_page *next_page(struct sim_bucket *b, const char *token)
+{
+	size_t at = token_place(b->store, token);
+	size_t max = b->page_keys > 0 ? (size_t)b->page_keys
+	                              : 1 + (size_t)sim_below(b->sim, 4);
+	bool empty = sim_fault(b->sim, FAULT_PAGE_EMPTY);
+	struct s3_page *page = make_page(b, at, empty ? 0 : max);
+	bool lied = has_lied(token) | spoil_objects(b, page);
+	size_t end = at + page->count;
+
+	if (page->truncated)
+		set_token(page, end == 0 ? make_token(b, "", 0, lied) :
+		    make_token(b, b->store->objects[end - 1].key,
+		        b->store->objects[end - 1].len, lied));
+	lied |= spoil_token(b, page, token);
+	if (lied)
+		sim_event(b->sim, "LIST: a lie");
+	if (b->shown != NULL && !page->truncated)
+		b->shown->listed = !lied;
+	return page;
+}
+
+static void list_step(struct sim_bucket *b, struct sim_request *r)
+{
+	struct s3_result result = { .outcome = S3_DONE };
+
+	if (sim_fault(b->sim, FAULT_PAGE_FAILED))
+		end(b, r, S3_FAILED);
+	else if (sim_fault(b->sim, FAULT_PAGE_DENIED))
+		end(b, r, S3_DENIED);
+	else
+		answer(b, r, &result, next_page(b, r->of.list.token));
+}
+
+/*
+ * GET
+ */
+
+/* Somebody else writes there, often as many bytes. */
+static void write_rival(struct sim_bucket *b, const char *key, size_t len,
+    int64_t size)
+{
+	struct sim_content *c = sim_content_new(sim_random(b->sim),
+	    sim_chance(b->sim, 700) ? size : size / 2);
+
+	sim_store_put(b->store, key, len, c);
+	sim_content_unref(c);
+}
+
+/* False: the request has ended. */
+static bool get_begin(struct sim_bucket *b, struct sim_request *r)
+{
+	const struct s3_get *get = &r->of.get;
+	const struct sim_object *o;
+	struct error error = ERROR_INIT;
+	struct s3_head head;
+
+	if (fails_at_once(b, r))
+		return false;
+	o = sim_store_find(b->store, get->key, get->key_len);
+	if (o != NULL && sim_fault(b->sim, FAULT_GET_RIVAL)) {
+		write_rival(b, get->key, get->key_len, o->sig.size);
+		o = sim_store_find(b->store, get->key, get->key_len);
+	}
+	if (o == NULL || o->archived) {
+		end(b, r, o == NULL ? S3_ABSENT : S3_ARCHIVED);
+		return false;
+	}
+	if (get->if_match != NULL && get->if_match->len > 0 &&
+	    !signature_etag_equal(get->if_match, &o->sig.etag)) {
+		end(b, r, S3_CHANGED);
+		return false;
+	}
+	head = (struct s3_head){
+		.size = o->sig.size + sim_fault(b->sim, FAULT_GET_SIZE),
+		.mtime_ms = o->sig.mtime_ms,
+		.meta_mtime_ns = o->meta_mtime_ns,
+		.etag = o->sig.etag,
+		.etag_not_md5 = o->etag_not_md5,
+	};
+	sim_content_unref(r->content);
+	r->content = sim_content_ref(o->content);
+	r->begun = true;
+	if (get->begin(get->arg, &head, &error) == 0)
+		return true;
+	end_aborted(b, r, &error);
+	return false;
+}
+
+/* Corruption can be found out only where the ETag is the MD5. */
+static void corrupt(struct sim_bucket *b, unsigned char *bytes, size_t len)
+{
+	if (b->store->etags == SIM_ETAGS_MD5 && len > 0 &&
+	    sim_fault(b->sim, FAULT_GET_CORRUPT))
+		bytes[sim_below(b->sim, len)] ^= 1;
+}
+
+static void get_step(struct sim_bucket *b, struct sim_request *r)
+{
+	struct s3_result result = { .outcome = S3_DONE };
+	struct error error = ERROR_INIT;
+	unsigned char *bytes;
+	size_t len;
+	int status;
+
+	if (!r->begun) {
+		if (!get_begin(b, r))
+			return;
+	} else if (sim_fault(b->sim, FAULT_RETRIED)) {
+		try_again(b, r);
+		return;
+	} else if (sim_fault(b->sim, FAULT_GET_CUT)) {
+		end(b, r, S3_FAILED);
+		return;
+	}
+	if (r->offset == r->content->size) {
+		answer(b, r, &result, NULL);
+		return;
+	}
+	len = piece(b->sim, r->content->size - r->offset);
+	bytes = alloc_copy(r->content->bytes + r->offset, len);
+	corrupt(b, bytes, len);
+	r->offset += (int64_t)len;
+	b->usage.bytes_in += (int64_t)len;
+	status = r->of.get.data(r->of.get.arg, bytes, len, &error);
+	free(bytes);
+	if (status < 0)
+		end_aborted(b, r, &error);
+}
+
+/*
+ * PUT
+ */
+
+/* The program may send what was whole in its tree, and nothing else. */
+static void audit_body(struct sim_bucket *b, const struct sim_request *r,
+    const struct sim_content *c)
+{
+	const struct s3_put *put = &r->of.put;
+
+	if (b->files != NULL && !sim_history_whole(b->files, put->key,
+	                            put->key_len, c->md5, c->size))
+		sim_broken(b->sim, "sent a content as %s that no file ever had",
+		    sim_text(put->key, put->key_len));
+}
+
+static bool is_signed_right(const struct sim_bucket *b,
+    const struct sim_request *r)
+{
+	unsigned char sha256[DIGEST_SHA256_SIZE];
+
+	if (!b->store->signs)
+		return true;
+	digest_once(DIGEST_SHA256, r->body, (size_t)r->of.put.size, sha256);
+	return memcmp(sha256, r->of.put.sha256, sizeof(sha256)) == 0;
+}
+
+static struct sim_object *store_body(struct sim_bucket *b,
+    struct sim_request *r)
+{
+	const struct s3_put *put = &r->of.put;
+	struct sim_content *c;
+	struct sim_object *o;
+
+	c = sim_content_copy(r->body, put->size);
+	audit_body(b, r, c);
+	if (b->store->etags == SIM_ETAGS_MD5 && put->size > 0 &&
+	    sim_fault(b->sim, FAULT_PUT_CORRUPT)) {
+		sim_content_unref(c);
+		r->body[sim_below(b->sim, (uint64_t)put->size)] ^= 1;
+		c = sim_content_copy(r->body, put->size);
+	}
+	if (sim_store_find(b->store, put->key, put->key_len) != NULL)
+		sim_broken(b->sim, "replaced the object %s",
+		    sim_text(put->key, put->key_len));
+	o = sim_store_put(b->store, put->key, put->key_len, c);
+	o->meta_mtime_ns = put->mtime_ns;
+	b->store->written_by_program++;
+	sim_content_unref(c);
+	return o;
+}
+
+/* All bytes are with the server: it decides. */
+static void put_decide(struct sim_bucket *b, struct sim_request *r)
+{
+	const struct s3_put *put = &r->of.put;
+	struct s3_result result = { .outcome = S3_DONE };
+	const struct sim_object *o;
+
+	if (!is_signed_right(b, r)) {
+		end(b, r, S3_FAILED);
+		return;
+	}
+	if (sim_fault(b->sim, FAULT_PUT_RIVAL))
+		write_rival(b, put->key, put->key_len, put->size);
+	if (r->lost_412 || sim_fault(b->sim, FAULT_PUT_CONFLICT) ||
+	    (put->if_none_match &&
+	        sim_store_find(b->store, put->key, put->key_len) != NULL)) {
+		end(b, r, S3_EXISTS);
+		return;
+	}
+	o = store_body(b, r);
+	if (sim_fault(b->sim, FAULT_PUT_LOST_REPLY)) {
+		end(b, r, S3_FAILED);
+		return;
+	}
+	if (sim_fault(b->sim, FAULT_PUT_SELF_412)) {
+		r->lost_412 = true;
+		try_again(b, r);
+		return;
+	}
+	result.etag = o->sig.etag;
+	result.etag.bytes = o->etag;
+	result.etag_not_md5 = o->etag_not_md5;
+	answer(b, r, &result, NULL);
+}
+
+static void put_step(struct sim_bucket *b, struct sim_request *r)
+{
+	const struct s3_put *put = &r->of.put;
+	struct error error = ERROR_INIT;
+	size_t len;
+	ssize_t got;
+
+	if (r->sent) {
+		put_decide(b, r);
+		return;
+	}
+	if (r->offset == 0 && fails_at_once(b, r))
+		return;
+	if (sim_fault(b->sim, FAULT_RETRIED)) {
+		try_again(b, r);
+		return;
+	}
+	if (r->offset < put->size) {
+		len = piece(b->sim, put->size - r->offset);
+		got = put->read(put->arg, r->offset, r->body + r->offset, len,
+		    &error);
+		if (got < 0) {
+			end_aborted(b, r, &error);
+			return;
+		}
+		assert(got > 0 && (size_t)got <= len);
+		r->offset += got;
+		b->usage.bytes_out += got;
+	}
+	r->sent = r->offset == put->size;
+}
+
+/*
+ * The interface
+ */
+
+static void list(struct bucket *bucket, const struct s3_list *request)
+{
+	struct sim_request *r = submit(of(bucket), S3_KIND_LIST);
+
+	r->of.list = *request;
+}
+
+/* Whoever acts must have seen both sides whole, and the other one empty. */
+static void audit_seen(struct sim_bucket *b, const char *what, const char *key,
+    size_t len)
+{
+	const struct sim_shown *shown = b->shown;
+
+	if (shown == NULL)
+		return;
+	if (!shown->listed || !shown->scanned)
+		sim_broken(b->sim, "%s %s without having seen both sides", what,
+		    sim_text(key, len));
+	if (sim_keys_covers(&shown->unknown, key, len))
+		sim_broken(b->sim, "%s %s, which is unknown here", what,
+		    sim_text(key, len));
+}
+
+static void get(struct bucket *bucket, const struct s3_get *request)
+{
+	struct sim_bucket *b = of(bucket);
+	struct sim_request *r = submit(b, S3_KIND_GET);
+
+	r->of.get = *request;
+	audit_seen(b, "GET", request->key, request->key_len);
+	if (b->shown != NULL && sim_keys_has(&b->shown->local, request->key,
+	                            request->key_len))
+		sim_broken(b->sim, "GET %s, which is here",
+		    sim_text(request->key, request->key_len));
+}
+
+static void put(struct bucket *bucket, const struct s3_put *request)
+{
+	struct sim_bucket *b = of(bucket);
+	struct sim_request *r = submit(b, S3_KIND_PUT);
+
+	r->of.put = *request;
+	r->body = alloc_zero(1, (size_t)request->size + 1);
+	audit_seen(b, "PUT", request->key, request->key_len);
+	if (!request->if_none_match || request->if_match != NULL)
+		sim_broken(b->sim, "PUT %s without If-None-Match",
+		    sim_text(request->key, request->key_len));
+	if (b->shown != NULL && sim_keys_has(&b->shown->remote, request->key,
+	                            request->key_len))
+		sim_broken(b->sim, "PUT %s, which is in the bucket",
+		    sim_text(request->key, request->key_len));
+	assert(!b->store->signs == (request->sha256 == NULL));
+}
+
+static bool signs_payload(const struct bucket *bucket)
+{
+	return ((const struct sim_bucket *)bucket)->store->signs;
+}
+
+static void abort_all(struct bucket *bucket)
+{
+	struct sim_bucket *b = of(bucket);
+
+	while (b->count > 0)
+		end(b, b->requests[sim_below(b->sim, b->count)], S3_ABORTED);
+}
+
+/* The program is dead. What has reached the server may still be stored. */
+static int wait_dead(struct sim_bucket *b, struct error *err)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct sim_request *r = b->requests[i];
+
+		if (r->kind == S3_KIND_PUT && r->sent && !r->lost_412 &&
+		    sim_store_find(b->store, r->of.put.key,
+		        r->of.put.key_len) == NULL &&
+		    is_signed_right(b, r) && sim_chance(b->sim, 500))
+			store_body(b, r);
+	}
+	abort_all(&b->base);
+	return error_set(err, ERROR_STOPPED, "killed");
+}
+
+static void step_one(struct sim_bucket *b)
+{
+	static void (*const steps[])(struct sim_bucket *,
+	    struct sim_request *) = {
+		[S3_KIND_LIST] = list_step,
+		[S3_KIND_GET] = get_step,
+		[S3_KIND_PUT] = put_step,
+	};
+	struct sim_request *r = b->requests[sim_below(b->sim, b->count)];
+
+	steps[r->kind](b, r);
+}
+
+static int bucket_wait(struct bucket *bucket, int64_t timeout_ns,
+    struct error *err)
+{
+	struct sim_bucket *b = of(bucket);
+	struct sim *sim = b->sim;
+	unsigned steps = 1 + (unsigned)sim_below(sim, 4);
+	bool nothing = b->count == 0 || sim_chance(sim, 50);
+
+	sim_step(sim);
+	if (sim->dead)
+		return wait_dead(b, err);
+	if (sim_fault(sim, FAULT_WAIT))
+		return error_set(err, ERROR_NETWORK, "the event loop failed");
+	if (b->woken || !nothing)
+		sim_pass(sim, (int64_t)sim_below(sim, PAUSE_MAX_NS));
+	else
+		sim_pass(sim, timeout_ns);
+	b->woken = false;
+	while (!nothing && b->count > 0 && steps-- > 0)
+		step_one(b);
+	return 0;
+}
+
+static void wake(struct bucket *bucket)
+{
+	of(bucket)->woken = true;
+}
+
+static const struct s3_usage *usage(const struct bucket *bucket)
+{
+	return &((const struct sim_bucket *)bucket)->usage;
+}
+
+static void bucket_free(struct bucket *bucket)
+{
+	sim_bucket_release(of(bucket));
+}
+
+static const struct bucket_ops ops = {
+	.list = list,
+	.get = get,
+	.put = put,
+	.signs_payload = signs_payload,
+	.wait = bucket_wait,
+	.wake = wake,
+	.abort_all = abort_all,
+	.usage = usage,
+	.free = bucket_free,
+};
+
+void sim_bucket_init(struct sim_bucket *b, struct sim_store *store)
+{
+	*b = (struct sim_bucket){
+		.base = {
+			.ops = &ops,
+			.prefix = store->prefix,
+			.prefix_len = strlen(store->prefix),
+		},
+		.sim = store->sim,
+		.store = store,
+	};
+}
+
+void sim_bucket_release(struct sim_bucket *b)
+{
+	abort_all(&b->base);
+	free(b->requests);
+	b->requests = NULL;
+	b->room = 0;
+}
+
+bool sim_bucket_is_listing(const struct sim_bucket *b, size_t i)
+{
+	return b->requests[i]->kind == S3_KIND_LIST;
+}

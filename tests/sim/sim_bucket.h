@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bucket in memory. The store holds the objects, and is shared; a client
+ * (struct sim_bucket) answers one machine's requests, a little at each wait,
+ * in no order, and watches what the program asks for.
+ */
+#ifndef SIM_BUCKET_H
+#define SIM_BUCKET_H
+
+#include "sim_content.h"
+#include "sim_core.h"
+#include "sync/bucket.h"
+
+enum sim_etags {
+	SIM_ETAGS_MD5,
+	SIM_ETAGS_KMS,    /* 32 hex digits that are no MD5; replies say so */
+	SIM_ETAGS_OPAQUE, /* not 32 hex digits */
+	SIM_ETAGS_COUNT
+};
+
+struct sim_object {
+	char *key; /* relative to the prefix; see outside */
+	size_t len;
+	struct sim_content *content;
+	unsigned char etag[ETAG_MAX];
+	struct remote_sig sig;
+	int64_t meta_mtime_ns;
+	bool archived;
+	bool etag_not_md5;
+};
+
+struct sim_store {
+	struct sim *sim;
+	const char *prefix;
+	enum sim_etags etags;
+	bool signs;          /* wants SHA-256 of payloads */
+	struct sim_object *objects; /* in key order */
+	size_t count, room;
+	struct sim_history history;
+	int64_t written_by_program;
+};
+
+void sim_store_init(struct sim_store *store, struct sim *sim,
+    const char *prefix);
+void sim_store_release(struct sim_store *store);
+struct sim_object *sim_store_find(struct sim_store *store, const char *key,
+    size_t len);
+/* What others do. */
+struct sim_object *sim_store_put(struct sim_store *store, const char *key,
+    size_t len, struct sim_content *content);
+void sim_store_remove(struct sim_store *store, const char *key, size_t len);
+
+struct sim_request;
+
+struct sim_bucket {
+	struct bucket base;
+	struct sim *sim;
+	struct sim_store *store;
+	struct sim_shown *shown;        /* may be NULL */
+	const struct sim_history *files; /* what may be sent; or NULL */
+	int page_keys;                  /* at most so many; 0: 1 to 4 */
+	struct sim_request **requests;
+	size_t count, room;
+	bool woken;
+	uint64_t tokens;
+	struct s3_usage usage;
+};
+
+void sim_bucket_init(struct sim_bucket *b, struct sim_store *store);
+void sim_bucket_release(struct sim_bucket *b);
+/* Is the ${i}-th request that is under way a LIST? */
+bool sim_bucket_is_listing(const struct sim_bucket *b, size_t i);
+
+#endif

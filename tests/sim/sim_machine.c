@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/* A machine's life: cycles, deaths and what must be true in between. */
+#include "sim_machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "sync/transfer.h"
+
+#define STOP_MAX_NS (5 * CLOCK_SECOND)
+#define FILE_MAX_SIZE (256 * 1024 * 1024)
+
+/*
+ * The files of a manifest
+ */
+
+static const char *const suffixes[] = { "", "-wal" };
+
+static void file_path(const struct sim_machine *m, size_t i,
+    char out[PATH_MAX + 8])
+{
+	snprintf(out, PATH_MAX + 8, "%s%s", m->path, suffixes[i]);
+}
+
+static void files_release(struct sim_files *files)
+{
+	for (size_t i = 0; i < 2; i++)
+		free(files->items[i].bytes);
+	*files = (struct sim_files){ 0 };
+}
+
+static void files_take(const struct sim_machine *m, struct sim_files *files)
+{
+	struct error absent = ERROR_INIT;
+	char path[PATH_MAX + 8];
+
+	files_release(files);
+	for (size_t i = 0; i < 2; i++) {
+		file_path(m, i, path);
+		if (fs_read_file(path, FILE_MAX_SIZE, ERROR_LOCAL,
+			&files->items[i].bytes, &files->items[i].len,
+			&absent) < 0)
+			files->items[i].bytes = NULL;
+	}
+}
+
+static void files_put(const struct sim_machine *m,
+    const struct sim_files *files)
+{
+	char path[PATH_MAX + 8];
+	FILE *out;
+
+	for (size_t i = 0; i < 2; i++) {
+		file_path(m, i, path);
+		if (files->items[i].bytes == NULL)
+			continue;
+		out = fopen(path, "w");
+		if (out == NULL ||
+		    fwrite(files->items[i].bytes, 1, files->items[i].len,
+			out) != files->items[i].len ||
+		    fclose(out) != 0)
+			abort();
+	}
+}
+
+static void files_remove(const struct sim_machine *m)
+{
+	static const char *const all[] = { "", "-wal", "-shm", ".lock" };
+	char path[PATH_MAX + 8];
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", m->path, all[i]);
+		unlink(path);
+	}
+}
+
+static void open_manifest(struct sim_machine *m)
+{
+	struct error err = ERROR_INIT;
+
+	if (manifest_open(&m->manifest, m->path, MANIFEST_WRITE, &err) < 0) {
+		fprintf(stderr, "sim_machine: %s\n", err.text);
+		abort();
+	}
+}
+
+void sim_machine_init(struct sim_machine *m, const struct sim_pair *pair,
+    struct sim_store *store, const char *path)
+{
+	*m = (struct sim_machine){ .sim = store->sim, .pair = pair };
+	snprintf(m->path, sizeof(m->path), "%s", path);
+	sim_tree_init(&m->tree, m->sim);
+	sim_bucket_init(&m->bucket, store);
+	m->tree.shown = m->bucket.shown = &m->shown;
+	m->tree.objects = &store->history;
+	m->bucket.files = &m->tree.history;
+	files_remove(m);
+	open_manifest(m);
+}
+
+void sim_machine_release(struct sim_machine *m)
+{
+	manifest_close(m->manifest);
+	files_remove(m);
+	files_release(&m->before);
+	files_release(&m->killed);
+	sim_shown_reset(&m->shown);
+	sim_bucket_release(&m->bucket);
+	sim_tree_release(&m->tree);
+}
+
+/*
+ * Death
+ */
+
+void sim_machine_killed(struct sim_machine *m)
+{
+	files_take(m, &m->killed);
+}
+
+/* A process that dies loses what it had not committed; a power loss may
+ * lose commits, too: here, those of the whole cycle. */
+void sim_machine_restart(struct sim_machine *m)
+{
+	struct sim *sim = m->sim;
+
+	manifest_close(m->manifest);
+	files_remove(m);
+	if (!sim_chance(sim, 50))
+		files_put(m, sim_chance(sim, 200) ? &m->before : &m->killed);
+	sim->dead = false;
+	sim->kill_at = 0;
+	open_manifest(m);
+	sim_event(sim, "started again");
+	sim_machine_check_truth(m);
+}
+
+void sim_machine_lose_manifest(struct sim_machine *m)
+{
+	manifest_close(m->manifest);
+	files_remove(m);
+	open_manifest(m);
+}
+
+void sim_machine_ask_to_stop(struct sim_machine *m)
+{
+	if (m->stop != 0)
+		return;
+	sim_event(m->sim, "asked to stop");
+	m->stop = SIGTERM;
+	m->stopped_ns = m->sim->mono_ns;
+}
+
+/*
+ * The cycle
+ */
+
+static void transferred(void *arg, enum decide_action action, const char *key,
+    size_t key_len, int64_t bytes)
+{
+	struct sim_machine *m = arg;
+
+	m->transferred++;
+	sim_event(m->sim, "%s done: %s %lld", decide_action_name(action),
+	    sim_text(key, key_len), (long long)bytes);
+}
+
+static void failed(void *arg, enum decide_action action, const char *key,
+    size_t key_len, const struct error *error, int64_t next_at_ns)
+{
+	const struct sim_machine *m = arg;
+
+	(void)next_at_ns;
+	sim_event(m->sim, "%s failed: %s: %s", decide_action_name(action),
+	    sim_text(key, key_len), error->text);
+}
+
+static void deferred(void *arg, enum decide_action action, const char *key,
+    size_t key_len, const struct error *error)
+{
+	const struct sim_machine *m = arg;
+
+	sim_event(m->sim, "%s deferred: %s: %s", decide_action_name(action),
+	    sim_text(key, key_len), error->text);
+}
+
+static void noticed(void *arg, enum decide_reason reason, const char *key,
+    size_t key_len, const char *detail)
+{
+	struct sim_machine *m = arg;
+
+	m->noticed++;
+	sim_event(m->sim, "%s: %s (%s)", decide_reason_name(reason),
+	    sim_text(key, key_len), detail != NULL ? detail : "");
+}
+
+static struct sim_model model_of(struct sim_machine *m)
+{
+	return (struct sim_model){
+		.tree = &m->tree,
+		.store = m->bucket.store,
+		.filter = m->pair->filter,
+		.done_suffixes = &m->pair->done_suffixes,
+	};
+}
+
+/* What was counted is what the table holds. */
+static void check_counts(struct sim_machine *m,
+    const struct survey_result *result)
+{
+	struct sim_table table;
+	int64_t up = 0, down = 0, differing = 0, blocked = 0, waiting = 0;
+
+	sim_table_read(&table, m->manifest);
+	for (size_t i = 0; i < table.count; i++) {
+		const struct sim_row *row = &table.rows[i];
+		enum decide_class class;
+
+		if (!row->has_pending)
+			continue;
+		class = decide_reason_class((enum decide_reason)row->reason);
+		up += row->action == ACTION_UPLOAD;
+		down += row->action == ACTION_DOWNLOAD;
+		differing += class == CLASS_DIFFERING;
+		blocked += class == CLASS_BLOCKED;
+		waiting += class == CLASS_WAITING;
+	}
+	if (up != result->up || down != result->down ||
+	    differing != result->differing || blocked != result->blocked ||
+	    waiting > result->waiting)
+		sim_broken(m->sim, "the survey's counts are not the table's");
+	sim_table_release(&table);
+}
+
+static int survey(struct sim_machine *m, bool exact,
+    struct survey_result *result, struct error *err)
+{
+	const struct survey_request request = {
+		.tree = &m->tree.base,
+		.bucket = &m->bucket.base,
+		.manifest = m->manifest,
+		.filter = m->pair->filter,
+		.done_suffixes = &m->pair->done_suffixes,
+		.settle_ns = m->pair->settle_ns,
+		.stop = &m->stop,
+		.noticed = noticed,
+		.arg = m,
+	};
+	const struct sim_model model = model_of(m);
+	struct sim_table before = { 0 }, after;
+	int status;
+
+	if (exact)
+		sim_table_read(&before, m->manifest);
+	status = survey_run(&request, result, err);
+	m->complete = status == 0;
+	if (status == 0)
+		check_counts(m, result);
+	if (exact && status == 0) {
+		sim_table_read(&after, m->manifest);
+		sim_model_check(&model, &before, &after, result);
+		sim_table_release(&after);
+	}
+	sim_table_release(&before);
+	return status;
+}
+
+static int transfer(struct sim_machine *m, bool patient,
+    const struct survey_result *found, struct error *err)
+{
+	const struct cycle_events events = {
+		.transferred = transferred,
+		.failed = failed,
+		.deferred = deferred,
+		.arg = m,
+	};
+	const struct transfer_request request = {
+		.tree = &m->tree.base,
+		.bucket = &m->bucket.base,
+		.manifest = m->manifest,
+		.jobs = m->pair->jobs,
+		.settle_ns = m->pair->settle_ns,
+		.patient = patient,
+		.planned = found->up + found->down,
+		.planned_bytes = found->bytes_up + found->bytes_down,
+		.stop = &m->stop,
+		.events = &events,
+	};
+	struct transfer_result result;
+	int status;
+
+	if (request.planned == 0)
+		return 0;
+	status = transfer_run(&request, &result, err);
+	if (result.uploaded + result.downloaded != m->transferred)
+		sim_broken(m->sim, "transfers are not counted right");
+	if (result.uploaded > found->up || result.downloaded > found->down)
+		sim_broken(m->sim, "more was transferred than planned");
+	if (result.stopped && m->stopped_ns == 0)
+		sim_broken(m->sim, "stopped unasked");
+	return status;
+}
+
+static void check_tidy(struct sim_machine *m)
+{
+	if (m->tree.open_readers != 0 || m->tree.open_writers != 0)
+		sim_broken(m->sim, "files were left open");
+	for (size_t i = 0; i < m->bucket.count; i++)
+		if (!sim_bucket_is_listing(&m->bucket, i))
+			sim_broken(m->sim, "a transfer was left behind");
+	if (m->stopped_ns != 0 &&
+	    m->sim->mono_ns - m->stopped_ns > STOP_MAX_NS)
+		sim_broken(m->sim, "it took more than 5 s to stop");
+}
+
+/* In the order of cycle.c. */
+static void run(struct sim_machine *m, bool patient, bool exact)
+{
+	struct manifest_run row = {
+		.started_ns = clock_wall_ns(),
+		.outcome = "done",
+	};
+	struct survey_result found;
+	struct error err = ERROR_INIT;
+	int status;
+
+	if (manifest_run_begin(m->manifest, row.started_ns, &row.id, &err) < 0)
+		abort();
+	status = survey(m, exact, &found, &err);
+	if (status == 0)
+		status = transfer(m, patient, &found, &err);
+	if (status < 0 && err.kind == ERROR_NONE)
+		sim_broken(m->sim, "failed without saying why");
+	sim_event(m->sim, "cycle: %s", status < 0 ? err.text : "done");
+	row.ended_ns = clock_wall_ns();
+	error_clear(&err);
+	if (manifest_run_end(m->manifest, &row, &err) < 0 ||
+	    manifest_checkpoint(m->manifest, &err) < 0)
+		sim_broken(m->sim, "the run row: %s", err.text);
+}
+
+void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
+{
+	const struct s3_usage *usage = &m->bucket.usage;
+	const int64_t gets = usage->requests[S3_KIND_GET];
+	const int64_t puts = usage->requests[S3_KIND_PUT];
+
+	/* What the last cycle left is not of this one. */
+	m->bucket.base.ops->abort_all(&m->bucket.base);
+	sim_shown_reset(&m->shown);
+	if (m->sim->kill_at != 0)
+		files_take(m, &m->before);
+	m->transferred = m->noticed = 0;
+	m->stop = 0;
+	m->stopped_ns = 0;
+	sim_event(m->sim, "cycle%s", patient ? ", patient" : "");
+	run(m, patient, exact);
+	m->gets = usage->requests[S3_KIND_GET] - gets;
+	m->puts = usage->requests[S3_KIND_PUT] - puts;
+	if (m->sim->dead)
+		return;
+	check_tidy(m);
+	sim_machine_check_truth(m);
+}
+
+/*
+ * What must be true
+ */
+
+static void check_row(struct sim_machine *m, const struct sim_row *row)
+{
+	const struct sim_content *here = sim_history_local(&m->tree.history,
+	    row->key, row->len, &row->base_local);
+	const struct sim_content *there = sim_history_remote(
+	    &m->bucket.store->history, row->key, row->len, &row->base_remote);
+
+	if (here == NULL || there == NULL)
+		sim_broken(m->sim, "the base of %s never was %s",
+		    sim_text(row->key, row->len),
+		    here == NULL ? "here" : "there");
+	else if (here->size != there->size && !row->racy)
+		sim_broken(m->sim, "the base of %s had two sizes",
+		    sim_text(row->key, row->len));
+	else if (row->synced && !row->racy &&
+	    memcmp(here->md5, there->md5, DIGEST_MD5_SIZE) != 0)
+		sim_broken(m->sim, "the base of %s never was equal",
+		    sim_text(row->key, row->len));
+}
+
+void sim_machine_check_truth(struct sim_machine *m)
+{
+	struct sim_table table;
+
+	sim_table_read(&table, m->manifest);
+	for (size_t i = 0; i < table.count; i++)
+		if (table.rows[i].has_entry)
+			check_row(m, &table.rows[i]);
+	sim_table_release(&table);
+}
+
+static void check_idle(struct sim_machine *m)
+{
+	struct sim_table before, after;
+
+	sim_table_read(&before, m->manifest);
+	sim_machine_cycle(m, sim_chance(m->sim, 500), true);
+	sim_table_read(&after, m->manifest);
+	if (m->gets + m->puts > 0)
+		sim_broken(m->sim, "a cycle with nothing to do sent %lld GET "
+		    "and %lld PUT", (long long)m->gets, (long long)m->puts);
+	if (strcmp(strbuf_text(&before.text), strbuf_text(&after.text)) != 0)
+		sim_broken(m->sim, "a cycle with nothing to do wrote rows");
+	if (m->noticed > 0)
+		sim_broken(m->sim, "a cycle with nothing to do had news");
+	sim_table_release(&before);
+	sim_table_release(&after);
+}
+
+void sim_machine_check_converged(struct sim_machine *m)
+{
+	const struct sim_model model = model_of(m);
+	struct sim_table table;
+
+	sim_table_read(&table, m->manifest);
+	sim_model_check_converged(&model, &table);
+	sim_table_release(&table);
+	check_idle(m);
+}

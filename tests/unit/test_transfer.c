@@ -1,0 +1,985 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transfers between a simulated tree and a simulated bucket, with one thing
+ * going wrong at a time, at a chosen moment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sim_fixture.h"
+#include "sync/survey.h"
+#include "sync/transfer.h"
+
+#define LARGE (600 * 1024)
+#define HUGE (9 * 1024 * 1024) /* hashed in three steps */
+
+struct fixture {
+	struct sim_fixture world;
+	int64_t settle_ns;
+	bool patient;
+	volatile sig_atomic_t stop;
+	size_t jobs;
+
+	struct survey_result found;
+	struct transfer_result result;
+	int transferred, failed, deferred;
+	int64_t failed_next_ns; /* when the last failure is tried again */
+};
+
+static void count_transferred(void *arg, enum decide_action action,
+    const char *key, size_t key_len, int64_t bytes)
+{
+	(void)action;
+	(void)key;
+	(void)key_len;
+	(void)bytes;
+	((struct fixture *)arg)->transferred++;
+}
+
+static void count_failed(void *arg, enum decide_action action, const char *key,
+    size_t key_len, const struct error *error, int64_t next_at_ns)
+{
+	struct fixture *f = arg;
+
+	(void)action;
+	(void)key;
+	(void)key_len;
+	assert_true(error->text[0] != '\0');
+	f->failed++;
+	f->failed_next_ns = next_at_ns;
+}
+
+static void count_deferred(void *arg, enum decide_action action,
+    const char *key, size_t key_len, const struct error *error)
+{
+	(void)action;
+	(void)key;
+	(void)key_len;
+	assert_true(error->text[0] != '\0');
+	((struct fixture *)arg)->deferred++;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = alloc_zero(1, sizeof(*f));
+
+	f->jobs = 4;
+	*state = f;
+	return sim_fixture_init(&f->world);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	sim_fixture_release(&f->world);
+	free(f);
+	return 0;
+}
+
+static void have_file(struct fixture *f, const char *key, int64_t size)
+{
+	sim_fixture_file(&f->world, key, size);
+}
+
+static void have_object(struct fixture *f, const char *key, int64_t size)
+{
+	sim_fixture_object(&f->world, key, size);
+}
+
+static bool is_file(struct fixture *f, const char *key)
+{
+	return sim_fixture_has_file(&f->world, key);
+}
+
+static bool is_object(struct fixture *f, const char *key)
+{
+	return sim_fixture_has_object(&f->world, key);
+}
+
+static struct manifest_pending *pending(struct fixture *f, const char *key)
+{
+	return sim_fixture_pending(&f->world, key);
+}
+
+static struct manifest_entry *entry(struct fixture *f, const char *key)
+{
+	return sim_fixture_entry(&f->world, key);
+}
+
+static void plan(struct fixture *f)
+{
+	const struct survey_request request = {
+		.tree = &f->world.tree.base,
+		.bucket = &f->world.bucket.base,
+		.manifest = f->world.manifest,
+		.filter = f->world.filter,
+		.settle_ns = f->settle_ns,
+	};
+
+	assert_int_equal(survey_run(&request, &f->found, &f->world.error), 0);
+}
+
+/* Performs what is planned. */
+static int perform(struct fixture *f)
+{
+	const struct cycle_events events = {
+		.transferred = count_transferred,
+		.failed = count_failed,
+		.deferred = count_deferred,
+		.arg = f,
+	};
+	const struct transfer_request request = {
+		.tree = &f->world.tree.base,
+		.bucket = &f->world.bucket.base,
+		.manifest = f->world.manifest,
+		.jobs = f->jobs,
+		.settle_ns = f->settle_ns,
+		.patient = f->patient,
+		.stop = &f->stop,
+		.events = &events,
+	};
+	int status;
+
+	f->transferred = f->failed = f->deferred = 0;
+	error_clear(&f->world.error);
+	status = transfer_run(&request, &f->result, &f->world.error);
+	assert_int_equal(f->transferred,
+	    f->result.uploaded + f->result.downloaded);
+	assert_int_equal(f->failed, f->result.failed);
+	assert_int_equal(f->world.tree.open_readers, 0);
+	assert_int_equal(f->world.tree.open_writers, 0);
+	assert_int_equal(f->world.bucket.count, 0);
+	assert_int_equal(manifest_uncommitted(f->world.manifest), 0);
+	assert_string_equal(f->world.sim.broken, "");
+	return status;
+}
+
+static int cycle(struct fixture *f)
+{
+	plan(f);
+	return perform(f);
+}
+
+static void assert_same_content(struct fixture *f, const char *key)
+{
+	const struct sim_node *n = sim_tree_find(&f->world.tree, key, strlen(key));
+	const struct sim_object *o =
+	    sim_store_find(&f->world.store, key, strlen(key));
+
+	assert_non_null(n);
+	assert_non_null(o);
+	assert_int_equal(n->inode->content->size, o->content->size);
+	assert_memory_equal(n->inode->content->md5, o->content->md5,
+	    DIGEST_MD5_SIZE);
+}
+
+static void assert_synced(struct fixture *f, const char *key)
+{
+	assert_same_content(f, key);
+	assert_non_null(entry(f, key));
+	assert_int_equal(entry(f, key)->state, MANIFEST_SYNCED);
+	assert_null(pending(f, key));
+}
+
+/* Nothing is left to be done: a survey agrees with all. */
+static void assert_agreed(struct fixture *f, int keys)
+{
+	plan(f);
+	assert_int_equal(f->found.agreed, keys);
+	assert_int_equal(f->found.up + f->found.down, 0);
+}
+
+/*
+ * What goes well
+ */
+
+static void both_ways_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "up/empty", 0);
+	have_file(f, "up/small", 10);
+	have_file(f, "up/large", LARGE);
+	have_object(f, "down/empty", 0);
+	have_object(f, "down/small", 10);
+	have_object(f, "down/large", LARGE);
+	have_object(f, "down/huge", HUGE);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->result.uploaded, 3);
+	assert_int_equal(f->result.downloaded, 4);
+	assert_int_equal(f->result.bytes_up, 10 + LARGE);
+	assert_int_equal(f->result.bytes_down, 10 + LARGE + HUGE);
+	assert_int_equal(f->result.failed + f->result.waiting, 0);
+	assert_synced(f, "up/empty");
+	assert_synced(f, "up/small");
+	assert_synced(f, "up/large");
+	assert_synced(f, "down/empty");
+	assert_synced(f, "down/small");
+	assert_synced(f, "down/large");
+	assert_synced(f, "down/huge");
+	assert_agreed(f, 7);
+}
+
+/* More than there are jobs, and more than go into one batch. */
+static void many_keys_in_few_jobs(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (int i = 0; i < 250; i++) {
+		snprintf(key, sizeof(key), "d%d/%03d", i % 7, i);
+		if (i % 5 == 0)
+			have_file(f, key, i);
+		else
+			have_object(f, key, i);
+	}
+	f->jobs = 3;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->result.uploaded, 50);
+	assert_int_equal(f->result.downloaded, 200);
+	assert_agreed(f, 250);
+}
+
+static void times_travel_with_the_content(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t mtime_ns = f->world.sim.wall_ns - 7 * CLOCK_SECOND;
+	struct sim_object *o;
+
+	have_file(f, "up", 1);
+	assert_true(sim_tree_set_mtime(&f->world.tree, "up", 2, mtime_ns));
+	have_object(f, "down", 1);
+	have_object(f, "plain", 1);
+	o = sim_store_find(&f->world.store, "down", 4);
+	o->meta_mtime_ns = mtime_ns + 1;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(sim_store_find(&f->world.store, "up", 2)->meta_mtime_ns,
+	    mtime_ns);
+	assert_int_equal(
+	    sim_tree_find(&f->world.tree, "down", 4)->inode->sig.mtime_ns,
+	    mtime_ns + 1);
+	assert_int_equal(
+	    sim_tree_find(&f->world.tree, "plain", 5)->inode->sig.mtime_ns,
+	    sim_store_find(&f->world.store, "plain", 5)->sig.mtime_ms * CLOCK_MS);
+}
+
+static void etags_that_are_no_md5(void **state)
+{
+	struct fixture *f = *state;
+	static const enum sim_etags kinds[] = { SIM_ETAGS_KMS,
+		SIM_ETAGS_OPAQUE };
+
+	for (size_t i = 0; i < 2; i++) {
+		f->world.store.etags = kinds[i];
+		have_file(f, i == 0 ? "up0" : "up1", LARGE);
+		have_object(f, i == 0 ? "down0" : "down1", LARGE);
+	}
+	f->world.store.etags = SIM_ETAGS_KMS;
+	have_file(f, "kms", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->result.failed, 0);
+	assert_synced(f, "down1");
+	assert_non_null(entry(f, "down1")->md5);
+	assert_synced(f, "kms");
+	assert_memory_equal(entry(f, "kms")->md5,
+	    sim_store_find(&f->world.store, "kms", 3)->content->md5, 16);
+	f->world.store.etags = SIM_ETAGS_MD5;
+	have_file(f, "md5", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_null(entry(f, "md5")->md5); /* it is in the ETag */
+}
+
+static void signed_payloads(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.store.signs = true;
+	have_file(f, "small", 5);
+	have_file(f, "large", LARGE);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "small");
+	assert_synced(f, "large");
+}
+
+/*
+ * Backoff and settling
+ */
+
+static void the_backoff_is_five_fold(void **state)
+{
+	(void)state;
+	assert_int_equal(transfer_backoff_ns(1), 25 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(2), 125 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(3), 625 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(4), 3125 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(5), 15625 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(6), 78125 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(7), 86400 * CLOCK_SECOND);
+	assert_int_equal(transfer_backoff_ns(1000), 86400 * CLOCK_SECOND);
+}
+
+static void a_failure_waits_for_its_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_FAILED, 0, 2);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->result.failed, 1);
+	assert_int_equal(pending(f, "k")->attempts, 1);
+	assert_non_null(pending(f, "k")->error);
+	assert_int_equal(pending(f, "k")->next_at_ns, f->failed_next_ns);
+	assert_in_range(f->failed_next_ns - f->world.sim.wall_ns,
+	    24 * CLOCK_SECOND, 25 * CLOCK_SECOND);
+
+	assert_int_equal(cycle(f), 0); /* too early */
+	assert_int_equal(f->failed + f->transferred, 0);
+	assert_int_equal(f->result.waiting, 1);
+
+	sim_pass(&f->world.sim, 26 * CLOCK_SECOND);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_int_equal(pending(f, "k")->attempts, 2);
+
+	sim_pass(&f->world.sim, 126 * CLOCK_SECOND);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void patience_does_not_wait_for_a_backoff(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	f->patient = true;
+	sim_script(&f->world.sim, FAULT_FAILED, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);       /* once in each cycle */
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void a_change_clears_the_backoff(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_FAILED, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	have_object(f, "k", 6);
+	plan(f);
+	assert_int_equal(pending(f, "k")->attempts, 0);
+	assert_int_equal(perform(f), 0);
+	assert_synced(f, "k");
+}
+
+static void a_young_file_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	have_file(f, "k", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_false(is_object(f, "k"));
+	assert_int_equal(f->result.waiting, 1);
+	assert_int_equal(f->result.failed, 0);
+	assert_in_range(pending(f, "k")->next_at_ns, f->world.sim.wall_ns,
+	    f->world.sim.wall_ns + f->settle_ns);
+	sim_pass(&f->world.sim, f->settle_ns);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void patience_waits_until_it_has_settled(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t began_ns = f->world.sim.wall_ns;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	f->patient = true;
+	have_file(f, "k", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+	assert_int_equal(f->result.waiting, 0);
+	assert_in_range(f->world.sim.wall_ns - began_ns, f->settle_ns,
+	    f->settle_ns + CLOCK_SECOND);
+}
+
+/* A writer that never pauses for long enough. */
+static void write_on(void *arg)
+{
+	struct fixture *f = arg;
+	const struct sim_node *n = sim_tree_find(&f->world.tree, "k", 1);
+	struct sim_content *c;
+
+	if (f->world.sim.wall_ns - n->inode->sig.ctime_ns < CLOCK_SECOND)
+		return;
+	c = sim_content_new(sim_random(&f->world.sim), 5);
+	sim_tree_edit(&f->world.tree, "k", 1, c);
+	sim_content_unref(c);
+}
+
+static void patience_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	f->patient = true;
+	have_file(f, "k", 5);
+	have_file(f, "other", 5);
+	f->world.sim.world = write_on;
+	f->world.sim.arg = f;
+	assert_int_equal(cycle(f), 0);
+	assert_false(is_object(f, "k"));
+	assert_synced(f, "other");
+	assert_int_equal(f->result.waiting, 1);
+	assert_int_equal(f->result.failed, 0);
+}
+
+static void a_file_of_the_future_does_not_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	have_file(f, "k", 5);
+	sim_pass(&f->world.sim, 3 * CLOCK_SECOND);
+	f->world.sim.wall_ns -= 3600 * CLOCK_SECOND; /* the clock was set back */
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+/*
+ * Breakers
+ */
+
+static void a_full_disk_stops_downloads_only(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", 5);
+	have_object(f, "b", 5);
+	have_object(f, "c", 5);
+	have_file(f, "d", 5);
+	f->jobs = 1;
+	f->patient = true;
+	sim_script(&f->world.sim, FAULT_NO_SPACE, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_int_equal(f->result.waiting, 2);
+	assert_int_equal(f->world.bucket.usage.requests[S3_KIND_GET], 1);
+	assert_synced(f, "d");
+	assert_int_equal(cycle(f), 0); /* there is room again */
+	assert_agreed(f, 4);
+}
+
+/* What waits is counted once, however often young files make it look. */
+static void a_full_disk_counts_once(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", 5);
+	have_object(f, "b", 5);
+	have_file(f, "young", 5);
+	f->jobs = 1;
+	f->patient = true;
+	f->settle_ns = 2 * CLOCK_SECOND;
+	sim_script(&f->world.sim, FAULT_NO_SPACE, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "young");
+	assert_int_equal(f->result.waiting, 1);
+}
+
+static void sixteen_network_failures_end_it(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(key, sizeof(key), "%02d", i);
+		have_object(f, key, 5);
+	}
+	f->jobs = 1;
+	f->world.sim.dials[FAULT_FAILED].per_mille = 1000;
+	assert_int_equal(cycle(f), -1);
+	assert_int_equal(f->world.error.kind, ERROR_NETWORK);
+	assert_non_null(strstr(f->world.error.text, "in a row failed"));
+	/* Some of the failures are no network failures; those do not count. */
+	assert_in_range(f->failed, 16, 39);
+	assert_null(pending(f, "39")->error);
+	f->world.sim.dials[FAULT_FAILED].per_mille = 0;
+	sim_pass(&f->world.sim, 30 * CLOCK_SECOND);
+	assert_int_equal(cycle(f), 0);
+	assert_agreed(f, 40);
+}
+
+static void a_refusal_ends_it_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", 5);
+	have_object(f, "b", 5);
+	have_file(f, "c", 5);
+	f->jobs = 1;
+	sim_script(&f->world.sim, FAULT_REFUSED, 1, 1);
+	assert_int_equal(cycle(f), -1);
+	assert_int_equal(f->world.error.kind, ERROR_CREDENTIALS);
+	assert_int_equal(f->failed, 0); /* no key is to blame */
+	assert_int_equal(f->transferred, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_agreed(f, 3);
+}
+
+static void a_broken_event_loop_ends_it(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", LARGE);
+	have_file(f, "b", LARGE);
+	plan(f);
+	sim_script(&f->world.sim, FAULT_WAIT, 3, 1);
+	assert_int_equal(perform(f), -1);
+	assert_int_equal(f->world.error.kind, ERROR_NETWORK);
+	assert_int_equal(f->failed, 0);
+	assert_int_equal(cycle(f), 0);
+	assert_agreed(f, 2);
+}
+
+/*
+ * One key's failure
+ */
+
+static void access_denied_is_one_keys_failure(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", 5);
+	have_object(f, "b", 5);
+	have_file(f, "c", 5);
+	f->jobs = 1;
+	sim_script(&f->world.sim, FAULT_DENIED, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_int_equal(f->transferred, 2);
+	assert_non_null(pending(f, "a")->error);
+}
+
+/* Each local failure, at its place, for a small and for a large download. */
+static void local_failures_of_downloads(void **state)
+{
+	static const enum sim_fault faults[] = { FAULT_WRITE_OPEN, FAULT_WRITE,
+		FAULT_NO_SPACE, FAULT_PUBLISH };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		for (int large = 0; large < 2; large++) {
+			char key[16];
+
+			snprintf(key, sizeof(key), "%zu%d", i, large);
+			have_object(f, key, large ? LARGE : 5);
+			sim_script(&f->world.sim, faults[i], 0, 1);
+			assert_int_equal(cycle(f), 0);
+			assert_int_equal(f->failed, 1);
+			assert_false(is_file(f, key));
+			f->patient = true;
+			assert_int_equal(cycle(f), 0);
+			assert_synced(f, key);
+		}
+}
+
+static void reading_back_may_fail(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned skip = 0; skip < 3; skip++) {
+		have_object(f, "k", HUGE);
+		sim_script(&f->world.sim, FAULT_REREAD, 5 * skip, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_false(is_file(f, "k"));
+	}
+}
+
+static void a_published_file_of_which_nothing_is_sure(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_PUBLISH_UNSURE, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_null(entry(f, "k"));
+	plan(f);
+	assert_int_equal(f->found.adopted, 1); /* no second download */
+	assert_same_content(f, "k");
+}
+
+static void a_taken_name_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_PUBLISH_EXISTS, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->deferred, 1);
+	assert_int_equal(f->failed, 0);
+	assert_int_equal(f->result.waiting, 1);
+	assert_int_equal(sim_tree_find(&f->world.tree, "k", 1)->inode->sig.size, 3);
+	plan(f);
+	assert_int_equal(f->found.differing, 1);
+}
+
+static void an_edit_right_after_publication_is_racy(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_PUBLISH_EDITED, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(entry(f, "k")->flags, MANIFEST_FLAG_RACY);
+}
+
+/*
+ * Downloads that go wrong on the way
+ */
+
+static void another_size_than_listed(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_GET_SIZE, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->deferred, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void corrupt_bytes_are_found_out(void **state)
+{
+	static const int64_t sizes[] = { 5, LARGE, HUGE };
+	struct fixture *f = *state;
+	char key[16];
+
+	f->patient = true;
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, sizes[i]);
+		sim_script(&f->world.sim, FAULT_GET_CORRUPT, 2 * i, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_false(is_file(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
+static void an_object_that_was_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	plan(f);
+	have_object(f, "k", 5);
+	assert_int_equal(perform(f), 0);
+	assert_int_equal(f->deferred, 1);
+	assert_false(is_file(f, "k"));
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void an_object_that_vanished(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	plan(f);
+	sim_store_remove(&f->world.store, "k", 1);
+	assert_int_equal(perform(f), 0);
+	assert_int_equal(f->deferred, 1);
+	plan(f);
+	assert_null(pending(f, "k"));
+}
+
+static void an_object_that_was_archived(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", 5);
+	plan(f);
+	sim_store_find(&f->world.store, "k", 1)->archived = true;
+	assert_int_equal(perform(f), 0);
+	assert_int_equal(f->result.waiting, 1);
+	assert_int_equal(f->failed, 0);
+	assert_string_equal(pending(f, "k")->reason, "archived");
+	plan(f);
+	assert_int_equal(f->found.down, 0);
+	assert_int_equal(f->found.waiting, 1);
+}
+
+static void a_cut_off_download_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "k", LARGE);
+	sim_script(&f->world.sim, FAULT_GET_CUT, 2, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_false(is_file(f, "k"));
+	f->patient = true;
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+/* The attempt breaks after ${n} pieces, and begins anew: at each place, in
+ * the middle of hashing, too. */
+static void a_large_download_that_starts_over(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (unsigned n = 0; n < 40; n++) {
+		snprintf(key, sizeof(key), "%u", n);
+		have_object(f, key, n % 8 == 0 ? HUGE : LARGE);
+		sim_script(&f->world.sim, FAULT_RETRIED, n % 8 == 0 ? 3 * n : n % 8,
+		    1 + n % 3);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 0);
+		assert_synced(f, key);
+	}
+	assert_true(f->world.bucket.usage.retries > 40);
+}
+
+/*
+ * Uploads that go wrong on the way
+ */
+
+static void somebody_was_faster(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_PUT_RIVAL, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->deferred, 1);
+	assert_int_equal(f->world.store.written_by_program, 0);
+	plan(f);
+	assert_int_equal(f->found.up, 0);
+}
+
+/* The object is there, but we were told otherwise: met again, not sent. */
+static void a_reply_that_was_lost(void **state)
+{
+	static const enum sim_fault faults[] = { FAULT_PUT_LOST_REPLY,
+		FAULT_PUT_SELF_412 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *key = i == 0 ? "0" : "1";
+
+		have_file(f, key, LARGE);
+		sim_script(&f->world.sim, faults[i], 0, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->transferred, 0);
+		plan(f);
+		assert_int_equal(f->found.adopted, 1);
+		assert_int_equal(f->found.up, 0);
+		assert_null(pending(f, key));
+		assert_same_content(f, key);
+	}
+	assert_int_equal(f->world.store.written_by_program, 2);
+}
+
+static void a_damaged_object_is_never_agreed(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_PUT_CORRUPT, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cycle(f), 0);
+		assert_string_equal(pending(f, "k")->reason, "damaged");
+		assert_null(entry(f, "k"));
+		assert_int_equal(f->found.waiting, 1);
+	}
+	sim_store_remove(&f->world.store, "k", 1);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+/*
+ * At each read in turn the file is edited, or its name given to another: what
+ * arrives is whole or nothing, and is never taken for the new content.
+ */
+static int disturb_upload(struct fixture *f, enum sim_fault fault,
+    int64_t size)
+{
+	static unsigned keys;
+	int deferred = 0;
+	char key[16];
+
+	for (unsigned skip = 0;; skip++) {
+		snprintf(key, sizeof(key), "%u", keys++);
+		have_file(f, key, size);
+		sim_script(&f->world.sim, fault, skip, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 0);
+		deferred += f->deferred;
+		if (f->world.sim.dials[fault].times > 0)
+			break; /* it was read less often */
+		assert_int_equal(cycle(f), 0);
+		assert_true(is_object(f, key));
+	}
+	f->world.sim.dials[fault].times = 0;
+	return deferred;
+}
+
+static void an_upload_whose_file_changes(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 10; i++) {
+		assert_in_range(disturb_upload(f, FAULT_READ_EDITED, 5), 1, 9);
+		assert_in_range(disturb_upload(f, FAULT_READ_REPLACED, 5), 1,
+		    9);
+		assert_in_range(disturb_upload(f, FAULT_READ_EDITED, LARGE), 9,
+		    99);
+		assert_in_range(disturb_upload(f, FAULT_READ_REPLACED, LARGE),
+		    9, 99);
+	}
+}
+
+static void an_upload_that_cannot_be_read(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "k", LARGE);
+	sim_script(&f->world.sim, FAULT_READ_OPEN, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	f->patient = true;
+	for (unsigned skip = 0; skip < 12; skip += 3) {
+		sim_script(&f->world.sim, FAULT_READ, skip, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_false(is_object(f, "k"));
+	}
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+static void a_file_that_vanishes_is_nobodys_failure(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "k", 5);
+	plan(f);
+	sim_tree_remove(&f->world.tree, "k", 1);
+	assert_int_equal(perform(f), 0);
+	assert_int_equal(f->failed, 0);
+	assert_int_equal(f->deferred, 1);
+	plan(f);
+	assert_null(pending(f, "k"));
+}
+
+static void a_large_upload_that_starts_over(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "k", LARGE);
+	sim_script(&f->world.sim, FAULT_RETRIED, 5, 4);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+	assert_int_equal(f->result.bytes_up, LARGE);
+}
+
+/*
+ * Stopping
+ */
+
+static void stop_now(void *arg)
+{
+	((struct fixture *)arg)->stop = 1;
+}
+
+static void stopping_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+	int64_t asked_ns;
+
+	for (int i = 0; i < 30; i++) {
+		snprintf(key, sizeof(key), "%02d", i);
+		if (i % 2 == 0)
+			have_file(f, key, LARGE);
+		else
+			have_object(f, key, LARGE);
+	}
+	plan(f);
+	f->world.sim.world = stop_now;
+	f->world.sim.arg = f;
+	asked_ns = f->world.sim.mono_ns;
+	assert_int_equal(perform(f), 0);
+	assert_true(f->result.stopped);
+	assert_true(f->world.sim.mono_ns - asked_ns < 5 * CLOCK_SECOND);
+	assert_int_equal(f->failed, 0);
+	assert_true(f->transferred < 30);
+	f->world.sim.world = NULL;
+	f->stop = 0;
+	assert_int_equal(cycle(f), 0);
+	assert_agreed(f, 30);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(both_ways_at_once),
+		T(many_keys_in_few_jobs),
+		T(times_travel_with_the_content),
+		T(etags_that_are_no_md5),
+		T(signed_payloads),
+		T(the_backoff_is_five_fold),
+		T(a_failure_waits_for_its_turn),
+		T(patience_does_not_wait_for_a_backoff),
+		T(a_change_clears_the_backoff),
+		T(a_young_file_waits),
+		T(patience_waits_until_it_has_settled),
+		T(patience_has_an_end),
+		T(a_file_of_the_future_does_not_wait),
+		T(a_full_disk_stops_downloads_only),
+		T(a_full_disk_counts_once),
+		T(sixteen_network_failures_end_it),
+		T(a_refusal_ends_it_at_once),
+		T(a_broken_event_loop_ends_it),
+		T(access_denied_is_one_keys_failure),
+		T(local_failures_of_downloads),
+		T(reading_back_may_fail),
+		T(a_published_file_of_which_nothing_is_sure),
+		T(a_taken_name_is_left_alone),
+		T(an_edit_right_after_publication_is_racy),
+		T(another_size_than_listed),
+		T(corrupt_bytes_are_found_out),
+		T(an_object_that_was_replaced),
+		T(an_object_that_vanished),
+		T(an_object_that_was_archived),
+		T(a_cut_off_download_is_tried_again),
+		T(a_large_download_that_starts_over),
+		T(somebody_was_faster),
+		T(a_reply_that_was_lost),
+		T(a_damaged_object_is_never_agreed),
+		T(an_upload_whose_file_changes),
+		T(an_upload_that_cannot_be_read),
+		T(a_file_that_vanishes_is_nobodys_failure),
+		T(a_large_upload_that_starts_over),
+		T(stopping_loses_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
