@@ -30,7 +30,7 @@ entry() {
 		grep -xE "[a-z0-9]+/${module#test_}" <<<"$map" ||
 		    echo "?/${module#test_}"
 		;;
-	tests/server/*.[ch])
+	tests/server/*.[ch] | tests/sim/*.[ch])
 		module=${1%.*}
 		echo "${module%_internal}"
 		;;

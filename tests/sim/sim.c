@@ -83,7 +83,7 @@ static void make_pair(struct world *w)
 	w->filter = filter_new();
 	if (filter_add(w->filter, false, "temp_*", &err) < 0 ||
 	    (sim_chance(sim, 100) &&
-	        filter_add(w->filter, false, "b/", &err) < 0))
+		filter_add(w->filter, false, "b/", &err) < 0))
 		abort();
 	w->pair = (struct sim_pair){
 		.filter = w->filter,
@@ -107,8 +107,9 @@ static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 	sim->arg = w;
 	make_pair(w);
 	sim_store_init(&w->store, sim, sim_chance(sim, 500) ? "p/" : "");
-	w->store.etags = sim_chance(sim, 500) ? SIM_ETAGS_MD5 :
-	    (enum sim_etags)sim_below(sim, SIM_ETAGS_COUNT);
+	w->store.etags = sim_chance(sim, 500)
+	    ? SIM_ETAGS_MD5
+	    : (enum sim_etags)sim_below(sim, SIM_ETAGS_COUNT);
 	w->store.signs = sim_chance(sim, 500);
 	sim_user_init(&w->user, &w->store);
 	w->user.settle_ns = w->pair.settle_ns;
@@ -148,9 +149,8 @@ static void trouble(struct world *w)
 		sim_user_act(&w->user);
 	sim_pass(sim, (int64_t)sim_below(sim, 100) * CLOCK_SECOND);
 	w->running = m;
-	sim->kill_at = sim_chance(sim, 300)
-	    ? sim->steps + 1 + sim_below(sim, 100)
-	    : 0;
+	sim->kill_at =
+	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, 100) : 0;
 	sim_machine_cycle(m, sim_chance(sim, 500), false);
 	if (sim->dead)
 		sim_machine_restart(m);
@@ -194,8 +194,10 @@ static void forget(struct world *w)
 	sim_machine_lose_manifest(m);
 	sim_machine_cycle(m, true, true);
 	if (m->gets + m->puts > 0)
-		sim_broken(&w->sim, "a lost manifest cost %lld GET and %lld "
-		    "PUT", (long long)m->gets, (long long)m->puts);
+		sim_broken(&w->sim,
+		    "a lost manifest cost %lld GET and %lld "
+		    "PUT",
+		    (long long)m->gets, (long long)m->puts);
 	sim_machine_check_converged(m);
 }
 
@@ -239,8 +241,7 @@ static bool try_seed(uint64_t seed, const char *dir, bool verbose, bool twice)
 	char broken[1024], again[1024];
 	uint64_t hash = live(seed, dir, verbose, broken);
 
-	if (twice && broken[0] == '\0' &&
-	    live(seed, dir, false, again) != hash)
+	if (twice && broken[0] == '\0' && live(seed, dir, false, again) != hash)
 		snprintf(broken, sizeof(broken),
 		    "it went another way the second time");
 	if (broken[0] == '\0')
@@ -256,8 +257,7 @@ static bool try_seeds(uint64_t first, uint64_t count, const char *dir,
 	bool good = true;
 
 	for (uint64_t seed = first; seed < first + count; seed++)
-		good &= try_seed(seed, dir, verbose,
-		    seed % TWICE_EVERY == 0);
+		good &= try_seed(seed, dir, verbose, seed % TWICE_EVERY == 0);
 	return good;
 }
 

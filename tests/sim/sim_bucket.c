@@ -50,8 +50,9 @@ static size_t place(const struct sim_store *store, const char *key, size_t len)
 {
 	size_t at = 0;
 
-	while (at < store->count && path_compare(store->objects[at].key,
-	                                store->objects[at].len, key, len) < 0)
+	while (at < store->count &&
+	    path_compare(store->objects[at].key, store->objects[at].len, key,
+		len) < 0)
 		at++;
 	return at;
 }
@@ -63,7 +64,7 @@ struct sim_object *sim_store_find(struct sim_store *store, const char *key,
 
 	if (at == store->count ||
 	    path_compare(store->objects[at].key, store->objects[at].len, key,
-	        len) != 0)
+		len) != 0)
 		return NULL;
 	store->objects[at].sig.etag.bytes = store->objects[at].etag;
 	return &store->objects[at];
@@ -79,8 +80,9 @@ static void set_etag(struct sim_store *store, struct sim_object *o)
 	switch (store->etags) {
 	case SIM_ETAGS_MD5:
 	case SIM_ETAGS_KMS:
-		memcpy(o->etag, o->etag_not_md5 ? (const void *)id :
-		    o->content->md5, DIGEST_MD5_SIZE);
+		memcpy(o->etag,
+		    o->etag_not_md5 ? (const void *)id : o->content->md5,
+		    DIGEST_MD5_SIZE);
 		etag->len = DIGEST_MD5_SIZE;
 		etag->binary = true;
 		break;
@@ -144,10 +146,10 @@ struct sim_request {
 	} of;
 	int attempts;
 	int64_t offset;
-	bool begun;                /* GET: begin was called */
-	bool sent;                 /* PUT: all bytes are with the server */
-	bool lost_412;             /* PUT: stored by the attempt before */
-	unsigned char *body;       /* PUT: as far as sent */
+	bool begun;                  /* GET: begin was called */
+	bool sent;                   /* PUT: all bytes are with the server */
+	bool lost_412;               /* PUT: stored by the attempt before */
+	unsigned char *body;         /* PUT: as far as sent */
 	struct sim_content *content; /* GET: of the object when it began */
 };
 
@@ -294,7 +296,7 @@ static size_t piece(struct sim *sim, int64_t left)
 {
 	size_t max = left > 8 * PIECE_MAX ? 8 * PIECE_MAX : PIECE_MAX;
 	size_t len = left > SMALL ? max - (size_t)sim_below(sim, max / 2)
-	                          : 1 + (size_t)sim_below(sim, SMALL);
+				  : 1 + (size_t)sim_below(sim, SMALL);
 
 	return (int64_t)len < left ? len : (size_t)left;
 }
@@ -380,7 +382,7 @@ static size_t token_place(const struct sim_store *store, const char *token)
 	at = place(store, (char *)key, hex_len / 2);
 	if (at < store->count &&
 	    path_compare(store->objects[at].key, store->objects[at].len,
-	        (char *)key, hex_len / 2) == 0)
+		(char *)key, hex_len / 2) == 0)
 		at++;
 	return at;
 }
@@ -460,16 +462,17 @@ static struct s3_page *next_page(struct sim_bucket *b, const char *token)
 {
 	size_t at = token_place(b->store, token);
 	size_t max = b->page_keys > 0 ? (size_t)b->page_keys
-	                              : 1 + (size_t)sim_below(b->sim, 4);
+				      : 1 + (size_t)sim_below(b->sim, 4);
 	bool empty = sim_fault(b->sim, FAULT_PAGE_EMPTY);
 	struct s3_page *page = make_page(b, at, empty ? 0 : max);
 	bool lied = has_lied(token) | spoil_objects(b, page);
 	size_t end = at + page->count;
 
 	if (page->truncated)
-		set_token(page, end == 0 ? make_token(b, "", 0, lied) :
-		    make_token(b, b->store->objects[end - 1].key,
-		        b->store->objects[end - 1].len, lied));
+		set_token(page,
+		    end == 0 ? make_token(b, "", 0, lied)
+			     : make_token(b, b->store->objects[end - 1].key,
+				   b->store->objects[end - 1].len, lied));
 	lied |= spoil_token(b, page, token);
 	if (lied)
 		sim_event(b->sim, "LIST: a lie");
@@ -596,8 +599,9 @@ static void audit_body(struct sim_bucket *b, const struct sim_request *r,
 {
 	const struct s3_put *put = &r->of.put;
 
-	if (b->files != NULL && !sim_history_whole(b->files, put->key,
-	                            put->key_len, c->md5, c->size))
+	if (b->files != NULL &&
+	    !sim_history_whole(b->files, put->key, put->key_len, c->md5,
+		c->size))
 		sim_broken(b->sim, "sent a content as %s that no file ever had",
 		    sim_text(put->key, put->key_len));
 }
@@ -653,7 +657,7 @@ static void put_decide(struct sim_bucket *b, struct sim_request *r)
 		write_rival(b, put->key, put->key_len, put->size);
 	if (r->lost_412 || sim_fault(b->sim, FAULT_PUT_CONFLICT) ||
 	    (put->if_none_match &&
-	        sim_store_find(b->store, put->key, put->key_len) != NULL)) {
+		sim_store_find(b->store, put->key, put->key_len) != NULL)) {
 		end(b, r, S3_EXISTS);
 		return;
 	}
@@ -739,8 +743,8 @@ static void get(struct bucket *bucket, const struct s3_get *request)
 
 	r->of.get = *request;
 	audit_seen(b, "GET", request->key, request->key_len);
-	if (b->shown != NULL && sim_keys_has(&b->shown->local, request->key,
-	                            request->key_len))
+	if (b->shown != NULL &&
+	    sim_keys_has(&b->shown->local, request->key, request->key_len))
 		sim_broken(b->sim, "GET %s, which is here",
 		    sim_text(request->key, request->key_len));
 }
@@ -756,8 +760,8 @@ static void put(struct bucket *bucket, const struct s3_put *request)
 	if (!request->if_none_match || request->if_match != NULL)
 		sim_broken(b->sim, "PUT %s without If-None-Match",
 		    sim_text(request->key, request->key_len));
-	if (b->shown != NULL && sim_keys_has(&b->shown->remote, request->key,
-	                            request->key_len))
+	if (b->shown != NULL &&
+	    sim_keys_has(&b->shown->remote, request->key, request->key_len))
 		sim_broken(b->sim, "PUT %s, which is in the bucket",
 		    sim_text(request->key, request->key_len));
 	assert(!b->store->signs == (request->sha256 == NULL));
@@ -784,7 +788,7 @@ static int wait_dead(struct sim_bucket *b, struct error *err)
 
 		if (r->kind == S3_KIND_PUT && r->sent && !r->lost_412 &&
 		    sim_store_find(b->store, r->of.put.key,
-		        r->of.put.key_len) == NULL &&
+			r->of.put.key_len) == NULL &&
 		    is_signed_right(b, r) && sim_chance(b->sim, 500))
 			store_body(b, r);
 	}

@@ -33,7 +33,7 @@ struct sim_store {
 	struct sim *sim;
 	const char *prefix;
 	enum sim_etags etags;
-	bool signs;          /* wants SHA-256 of payloads */
+	bool signs;                 /* wants SHA-256 of payloads */
 	struct sim_object *objects; /* in key order */
 	size_t count, room;
 	struct sim_history history;
@@ -56,9 +56,9 @@ struct sim_bucket {
 	struct bucket base;
 	struct sim *sim;
 	struct sim_store *store;
-	struct sim_shown *shown;        /* may be NULL */
+	struct sim_shown *shown;         /* may be NULL */
 	const struct sim_history *files; /* what may be sent; or NULL */
-	int page_keys;                  /* at most so many; 0: 1 to 4 */
+	int page_keys;                   /* at most so many; 0: 1 to 4 */
 	struct sim_request **requests;
 	size_t count, room;
 	bool woken;

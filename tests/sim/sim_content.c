@@ -10,8 +10,7 @@
 
 static struct sim_content *content_new(int64_t size)
 {
-	struct sim_content *c =
-	    alloc_bytes(sizeof(*c) + (size_t)size + 1);
+	struct sim_content *c = alloc_bytes(sizeof(*c) + (size_t)size + 1);
 
 	c->refs = 1;
 	c->partial = false;
@@ -53,8 +52,7 @@ struct sim_content *sim_content_copy(const void *bytes, int64_t size)
 
 struct sim_content *sim_content_partial(const struct sim_content *whole)
 {
-	struct sim_content *c =
-	    sim_content_copy(whole->bytes, whole->size / 2);
+	struct sim_content *c = sim_content_copy(whole->bytes, whole->size / 2);
 
 	c->partial = true;
 	return c;
@@ -92,8 +90,8 @@ void sim_history_add_local(struct sim_history *h, const char *key, size_t len,
 	add(h, key, len, content)->local = *sig;
 }
 
-void sim_history_add_remote(struct sim_history *h, const char *key,
-    size_t len, const struct remote_sig *sig, struct sim_content *content)
+void sim_history_add_remote(struct sim_history *h, const char *key, size_t len,
+    const struct remote_sig *sig, struct sim_content *content)
 {
 	struct sim_sighting *s = add(h, key, len, content);
 
@@ -130,8 +128,8 @@ const struct sim_content *sim_history_remote(const struct sim_history *h,
 	return NULL;
 }
 
-bool sim_history_whole(const struct sim_history *h, const char *key,
-    size_t len, const unsigned char md5[DIGEST_MD5_SIZE], int64_t size)
+bool sim_history_whole(const struct sim_history *h, const char *key, size_t len,
+    const unsigned char md5[DIGEST_MD5_SIZE], int64_t size)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		const struct sim_content *c = h->items[i].content;

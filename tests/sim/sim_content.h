@@ -33,9 +33,9 @@ void sim_content_unref(struct sim_content *c); /* NULL: nothing */
 struct sim_sighting {
 	char *key;
 	size_t key_len;
-	struct local_sig local;    /* of a tree */
+	struct local_sig local; /* of a tree */
 	unsigned char etag[ETAG_MAX];
-	struct remote_sig remote;  /* of a bucket; its etag is in ${etag} */
+	struct remote_sig remote; /* of a bucket; its etag is in ${etag} */
 	struct sim_content *content;
 };
 struct sim_history {
@@ -45,16 +45,16 @@ struct sim_history {
 
 void sim_history_add_local(struct sim_history *h, const char *key, size_t len,
     const struct local_sig *sig, struct sim_content *content);
-void sim_history_add_remote(struct sim_history *h, const char *key,
-    size_t len, const struct remote_sig *sig, struct sim_content *content);
+void sim_history_add_remote(struct sim_history *h, const char *key, size_t len,
+    const struct remote_sig *sig, struct sim_content *content);
 /* The content that ${key} had when it showed this signature; NULL: never. */
 const struct sim_content *sim_history_local(const struct sim_history *h,
     const char *key, size_t len, const struct local_sig *sig);
 const struct sim_content *sim_history_remote(const struct sim_history *h,
     const char *key, size_t len, const struct remote_sig *sig);
 /* Was this ever the whole content of ${key}? */
-bool sim_history_whole(const struct sim_history *h, const char *key,
-    size_t len, const unsigned char md5[DIGEST_MD5_SIZE], int64_t size);
+bool sim_history_whole(const struct sim_history *h, const char *key, size_t len,
+    const unsigned char md5[DIGEST_MD5_SIZE], int64_t size);
 void sim_history_release(struct sim_history *h);
 
 #endif

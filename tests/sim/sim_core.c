@@ -138,8 +138,8 @@ void sim_event(struct sim *sim, const char *format, ...)
 	vsnprintf(line + len, sizeof(line) - (size_t)len, format, ap);
 	va_end(ap);
 	for (const char *p = line; *p != '\0'; p++)
-		sim->hash = (sim->hash ^ (unsigned char)*p) *
-		    UINT64_C(0x100000001b3);
+		sim->hash =
+		    (sim->hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
 	if (sim->verbose)
 		printf("# %s\n", line);
 }
@@ -195,7 +195,7 @@ bool sim_keys_covers(const struct sim_keys *keys, const char *key, size_t len)
 		if (name_len > 0 && item->bytes[name_len - 1] == '/')
 			name_len--;
 		if ((len > name_len && key[name_len] == '/' &&
-		        memcmp(key, item->bytes, name_len) == 0) ||
+			memcmp(key, item->bytes, name_len) == 0) ||
 		    path_compare(key, len, item->bytes, item->len) == 0)
 			return true;
 	}

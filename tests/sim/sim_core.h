@@ -20,17 +20,17 @@ enum sim_fault {
 	FAULT_PAGE_DENIED,
 	FAULT_PAGE_UNORDERED,
 	FAULT_PAGE_DUPLICATE,
-	FAULT_PAGE_OUTSIDE,   /* holds a key outside the prefix */
-	FAULT_PAGE_LOOPS,     /* its token leads back */
-	FAULT_PAGE_NO_TOKEN,  /* truncated, without saying how to go on */
-	FAULT_PAGE_EMPTY,     /* legal: no keys, and more to come */
+	FAULT_PAGE_OUTSIDE,  /* holds a key outside the prefix */
+	FAULT_PAGE_LOOPS,    /* its token leads back */
+	FAULT_PAGE_NO_TOKEN, /* truncated, without saying how to go on */
+	FAULT_PAGE_EMPTY,    /* legal: no keys, and more to come */
 	/* GET and PUT alike */
 	FAULT_FAILED,
 	FAULT_DENIED,
 	FAULT_REFUSED,
-	FAULT_RETRIED,        /* the attempt breaks, the next one begins anew */
+	FAULT_RETRIED, /* the attempt breaks, the next one begins anew */
 	FAULT_GET_CUT,
-	FAULT_GET_SIZE,       /* another size than was listed */
+	FAULT_GET_SIZE, /* another size than was listed */
 	FAULT_GET_CORRUPT,
 	FAULT_GET_RIVAL,      /* another object takes its place just before */
 	FAULT_PUT_CONFLICT,   /* 409: another writer is at it */
@@ -42,16 +42,17 @@ enum sim_fault {
 	/* the tree */
 	FAULT_SCAN_FAILED,
 	FAULT_READ,
-	FAULT_READ_EDITED,    /* edited in place while it is read */
-	FAULT_READ_REPLACED,  /* its name is given to another file */
+	FAULT_READ_EDITED,   /* edited in place while it is read */
+	FAULT_READ_REPLACED, /* its name is given to another file */
 	FAULT_READ_OPEN,
 	FAULT_WRITE_OPEN,
 	FAULT_WRITE,
-	FAULT_NO_SPACE,       /* while writing */
-	FAULT_REREAD,         /* reading back for the checksum */
+	FAULT_NO_SPACE, /* while writing */
+	FAULT_REREAD,   /* reading back for the checksum */
 	FAULT_PUBLISH,
 	FAULT_PUBLISH_EXISTS, /* somebody takes the name at the last moment */
-	FAULT_PUBLISH_UNSURE, /* linked, then the directory could not be synced */
+	FAULT_PUBLISH_UNSURE, /* linked, then the directory could not be synced
+			       */
 	FAULT_PUBLISH_EDITED, /* edited between the link and the look at it */
 	SIM_FAULT_COUNT
 };
@@ -66,7 +67,7 @@ struct sim {
 	struct clock_source clock;
 	uint64_t random_state;
 	int64_t wall_ns, mono_ns;
-	uint64_t hash;            /* of all that happened */
+	uint64_t hash; /* of all that happened */
 	struct sim_dial dials[SIM_FAULT_COUNT];
 
 	/* At every step the world may move on. Not while ${still} is set. */
@@ -76,10 +77,10 @@ struct sim {
 	void (*killed)(void *arg);
 	void *arg;
 	bool still;
-	bool dead;                /* killed: nothing has an effect any more */
+	bool dead; /* killed: nothing has an effect any more */
 
 	bool verbose;
-	char broken[1024];        /* the first broken promise; "": none */
+	char broken[1024]; /* the first broken promise; "": none */
 };
 
 void sim_init(struct sim *sim, uint64_t seed); /* and installs the clock */
@@ -111,7 +112,7 @@ struct sim_keys {
 	struct sim_key {
 		char *bytes;
 		size_t len;
-	} *items;
+	} * items;
 	size_t count, room;
 };
 void sim_keys_add(struct sim_keys *keys, const char *key, size_t len);
@@ -125,7 +126,7 @@ void sim_keys_release(struct sim_keys *keys);
  * not. Shared by the tree and the bucket of one machine.
  */
 struct sim_shown {
-	bool scanned, listed;      /* whole, and believable */
+	bool scanned, listed; /* whole, and believable */
 	struct sim_keys local, unknown, remote;
 };
 void sim_shown_reset(struct sim_shown *shown);

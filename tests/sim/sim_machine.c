@@ -312,8 +312,7 @@ static void check_tidy(struct sim_machine *m)
 	for (size_t i = 0; i < m->bucket.count; i++)
 		if (!sim_bucket_is_listing(&m->bucket, i))
 			sim_broken(m->sim, "a transfer was left behind");
-	if (m->stopped_ns != 0 &&
-	    m->sim->mono_ns - m->stopped_ns > STOP_MAX_NS)
+	if (m->stopped_ns != 0 && m->sim->mono_ns - m->stopped_ns > STOP_MAX_NS)
 		sim_broken(m->sim, "it took more than 5 s to stop");
 }
 
@@ -410,8 +409,10 @@ static void check_idle(struct sim_machine *m)
 	sim_machine_cycle(m, sim_chance(m->sim, 500), true);
 	sim_table_read(&after, m->manifest);
 	if (m->gets + m->puts > 0)
-		sim_broken(m->sim, "a cycle with nothing to do sent %lld GET "
-		    "and %lld PUT", (long long)m->gets, (long long)m->puts);
+		sim_broken(m->sim,
+		    "a cycle with nothing to do sent %lld GET "
+		    "and %lld PUT",
+		    (long long)m->gets, (long long)m->puts);
 	if (strcmp(strbuf_text(&before.text), strbuf_text(&after.text)) != 0)
 		sim_broken(m->sim, "a cycle with nothing to do wrote rows");
 	if (m->noticed > 0)

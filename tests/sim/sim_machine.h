@@ -40,10 +40,10 @@ struct sim_machine {
 	struct sim_files before; /* when the cycle began */
 	struct sim_files killed; /* when the machine was killed */
 	volatile sig_atomic_t stop;
-	int64_t stopped_ns;      /* mono; 0: was not asked to */
+	int64_t stopped_ns; /* mono; 0: was not asked to */
 	/* Of the last cycle: */
 	int64_t transferred, noticed, gets, puts;
-	bool complete;           /* the survey was */
+	bool complete; /* the survey was */
 };
 
 /* ${path} is where the manifest goes. */

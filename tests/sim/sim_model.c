@@ -138,10 +138,11 @@ struct facts {
 	const char *key;
 	size_t len;
 	enum here here;
-	const struct sim_inode *file;     /* HERE_FILE */
-	const struct sim_object *object;  /* NULL: absent */
-	const struct sim_row *row;        /* NULL: none */
+	const struct sim_inode *file;    /* HERE_FILE */
+	const struct sim_object *object; /* NULL: absent */
+	const struct sim_row *row;       /* NULL: none */
 	bool based;
+	bool spoken_for; /* HERE_UNKNOWN: by the row of a directory above it */
 };
 
 static enum here look_here(const struct sets *s, const char *key, size_t len)
@@ -178,6 +179,8 @@ static struct facts facts_of(const struct sets *s, const char *key, size_t len)
 	if (f.here == HERE_FILE)
 		f.file = sim_tree_find(s->model->tree, key, len)->inode;
 	f.based = f.row != NULL && f.row->has_entry;
+	f.spoken_for =
+	    f.here == HERE_UNKNOWN && !sim_keys_has(&s->unknown, key, len);
 	return f;
 }
 
@@ -216,8 +219,8 @@ static bool is_no_file(const struct facts *f)
  * up if nothing is there: so it is reported. */
 static struct verdict judge(const struct facts *f)
 {
-	bool here = f->here == HERE_FILE ||
-	    (is_no_file(f) && f->object == NULL);
+	bool here =
+	    f->here == HERE_FILE || (is_no_file(f) && f->object == NULL);
 
 	if (f->here == HERE_UNKNOWN)
 		return (struct verdict){ ACTION_NONE, REASON_UNKNOWN };
@@ -226,7 +229,7 @@ static struct verdict judge(const struct facts *f)
 	if (here)
 		return (struct verdict){ ACTION_UPLOAD,
 			f->based && f->here == HERE_FILE ? REASON_MISSING_REMOTE
-			                                 : REASON_NEW_LOCAL };
+							 : REASON_NEW_LOCAL };
 	if (f->object != NULL)
 		return (struct verdict){ ACTION_DOWNLOAD,
 			f->based ? REASON_MISSING_LOCAL : REASON_NEW_REMOTE };
@@ -239,8 +242,8 @@ static struct verdict judge(const struct facts *f)
 
 static bool name_is_bad(const struct sets *s, const struct facts *f)
 {
-	return path_check(f->key, f->len,
-	           strlen(s->model->store->prefix)) != PATH_OK;
+	return path_check(f->key, f->len, strlen(s->model->store->prefix)) !=
+	    PATH_OK;
 }
 
 /* Objects below "KEY/" that could come here. */
@@ -251,7 +254,7 @@ static bool objects_below(const struct sets *s, const struct facts *f)
 
 		if (path_is_below(k->bytes, k->len, f->key, f->len) &&
 		    path_check(k->bytes, k->len,
-		        strlen(s->model->store->prefix)) == PATH_OK)
+			strlen(s->model->store->prefix)) == PATH_OK)
 			return true;
 	}
 	return false;
@@ -386,16 +389,16 @@ static void check_entry(struct sim *sim, const struct facts *f,
     const struct sim_row *now, struct verdict v)
 {
 	bool has = now != NULL && now->has_entry;
-	bool should = v.action == ACTION_ADOPT ||
-	    (f->based && v.action != ACTION_FORGET);
+	bool should =
+	    v.action == ACTION_ADOPT || (f->based && v.action != ACTION_FORGET);
 
 	if (has != should)
 		sim_broken(sim, "model: %s should have %s entry",
 		    sim_text(f->key, f->len), should ? "an" : "no");
 	else if (v.action == ACTION_ADOPT &&
 	    (now->synced ||
-	        !signature_local_equal(&now->base_local, &f->file->sig) ||
-	        !signature_remote_equal(&now->base_remote, &f->object->sig)))
+		!signature_local_equal(&now->base_local, &f->file->sig) ||
+		!signature_remote_equal(&now->base_remote, &f->object->sig)))
 		sim_broken(sim, "model: %s is adopted otherwise",
 		    sim_text(f->key, f->len));
 }
@@ -406,20 +409,19 @@ static void check_pending(struct sim *sim, const struct facts *f,
 	bool has = now != NULL && now->has_pending;
 	bool should = v.action != ACTION_ADOPT && v.action != ACTION_FORGET &&
 	    v.reason != REASON_AGREED &&
-	    !(v.reason == REASON_UNKNOWN && f->based);
+	    !(v.reason == REASON_UNKNOWN && f->based && f->spoken_for);
 
 	if (has != should)
 		sim_broken(sim, "model: %s should have %s pending row (%s)",
 		    sim_text(f->key, f->len), should ? "a" : "no",
 		    decide_reason_name(v.reason));
-	else if (has && (now->action != (int)v.action ||
-	        now->reason != (int)v.reason))
+	else if (has &&
+	    (now->action != (int)v.action || now->reason != (int)v.reason))
 		sim_broken(sim, "model: %s is %s/%s, should be %s/%s",
 		    sim_text(f->key, f->len),
 		    decide_action_name((enum decide_action)now->action),
 		    decide_reason_name((enum decide_reason)now->reason),
-		    decide_action_name(v.action),
-		    decide_reason_name(v.reason));
+		    decide_action_name(v.action), decide_reason_name(v.reason));
 }
 
 static void check_result(struct sim *sim, const struct survey_result *is,
@@ -489,7 +491,7 @@ static void check_settled(struct sim *sim, const struct facts *f)
 
 	if (pending &&
 	    decide_reason_class((enum decide_reason)f->row->reason) ==
-	        CLASS_PLANNED)
+		CLASS_PLANNED)
 		sim_broken(sim, "%s is still to be done (%s)",
 		    sim_text(f->key, f->len),
 		    decide_reason_name((enum decide_reason)f->row->reason));
@@ -512,7 +514,7 @@ static void check_content(struct sim *sim, const struct facts *f)
 		return;
 	if (f->file->content->size != f->object->content->size ||
 	    memcmp(f->file->content->md5, f->object->content->md5,
-	        DIGEST_MD5_SIZE) != 0)
+		DIGEST_MD5_SIZE) != 0)
 		sim_broken(sim, "%s is called synced and differs",
 		    sim_text(f->key, f->len));
 }
@@ -524,8 +526,8 @@ void sim_model_check_converged(const struct sim_model *model,
 
 	collect(&s);
 	for (size_t i = 0; i < s.all.count; i++) {
-		struct facts f = facts_of(&s, s.all.items[i].bytes,
-		    s.all.items[i].len);
+		struct facts f =
+		    facts_of(&s, s.all.items[i].bytes, s.all.items[i].len);
 
 		check_settled(model->tree->sim, &f);
 		check_content(model->tree->sim, &f);

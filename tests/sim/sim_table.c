@@ -28,8 +28,7 @@ static int compare_rows(const void *a, const void *b)
 }
 
 /* Entries come in order; pending rows may be of the same keys. */
-static struct sim_row *row_for(struct sim_table *t, const char *key,
-    size_t len)
+static struct sim_row *row_for(struct sim_table *t, const char *key, size_t len)
 {
 	struct sim_row *row;
 
@@ -111,9 +110,8 @@ static void add_pending(struct sim_table *t, const struct manifest_pending *p)
 		add_local(&t->text, &p->local);
 	if (p->has_remote)
 		add_remote(&t->text, &p->remote);
-	strbuf_addf(&t->text, " %d %" PRId64 " %" PRId64 " (%s)\n",
-	    p->attempts, p->next_at_ns, p->since_ns,
-	    p->error != NULL ? p->error : "");
+	strbuf_addf(&t->text, " %d %" PRId64 " %" PRId64 " (%s)\n", p->attempts,
+	    p->next_at_ns, p->since_ns, p->error != NULL ? p->error : "");
 }
 
 void sim_table_read(struct sim_table *t, struct manifest *m)
@@ -131,8 +129,8 @@ void sim_table_read(struct sim_table *t, struct manifest *m)
 	must(got, &err);
 	manifest_reader_free(entries);
 	pendings = manifest_reader_pending(m, NULL, 0);
-	while ((got = manifest_reader_pending_row(pendings, &pending, &err)) >
-	    0)
+	while (
+	    (got = manifest_reader_pending_row(pendings, &pending, &err)) > 0)
 		add_pending(t, &pending);
 	must(got, &err);
 	manifest_reader_free(pendings);
@@ -153,8 +151,8 @@ void sim_table_release(struct sim_table *t)
 	*t = (struct sim_table){ 0 };
 }
 
-const struct sim_row *sim_table_find(const struct sim_table *t,
-    const char *key, size_t len)
+const struct sim_row *sim_table_find(const struct sim_table *t, const char *key,
+    size_t len)
 {
 	for (size_t i = 0; i < t->count; i++)
 		if (path_compare(t->rows[i].key, t->rows[i].len, key, len) == 0)

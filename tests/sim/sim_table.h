@@ -27,13 +27,13 @@ struct sim_row {
 struct sim_table {
 	struct sim_row *rows; /* in key order */
 	size_t count, room;
-	struct strbuf text;   /* every column of every row */
+	struct strbuf text; /* every column of every row */
 };
 
 /* Aborts where the manifest cannot be read. */
 void sim_table_read(struct sim_table *t, struct manifest *m);
 void sim_table_release(struct sim_table *t);
-const struct sim_row *sim_table_find(const struct sim_table *t,
-    const char *key, size_t len);
+const struct sim_row *sim_table_find(const struct sim_table *t, const char *key,
+    size_t len);
 
 #endif

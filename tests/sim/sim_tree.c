@@ -125,8 +125,9 @@ static void insert(struct sim_tree *t, const char *key, size_t len,
 	size_t at = t->count;
 
 	ALLOC_GROW(t->nodes, t->count + 1, t->room);
-	while (at > 0 && path_compare(t->nodes[at - 1].key,
-	                     t->nodes[at - 1].len, key, len) > 0)
+	while (at > 0 &&
+	    path_compare(t->nodes[at - 1].key, t->nodes[at - 1].len, key, len) >
+		0)
 		at--;
 	memmove(t->nodes + at + 1, t->nodes + at,
 	    (t->count - at) * sizeof(*t->nodes));
@@ -375,10 +376,10 @@ static int compare_names(const void *a, const void *b)
 		return order;
 	p_next = p->len > shorter ? (unsigned char)p->key[shorter]
 	    : p->is_dir           ? '/'
-	                          : -1;
+				  : -1;
 	q_next = q->len > shorter ? (unsigned char)q->key[shorter]
 	    : q->is_dir           ? '/'
-	                          : -1;
+				  : -1;
 	return p_next - q_next;
 }
 
@@ -400,7 +401,7 @@ static bool is_ours(const struct sim_node *n)
 	size_t at = parent > 0 ? parent + 1 : 0;
 
 	return path_compare(n->key + at, n->len - at, PATH_RESERVED,
-	           strlen(PATH_RESERVED)) == 0;
+		   strlen(PATH_RESERVED)) == 0;
 }
 
 static void enter(struct tree_scan *s, const char *dir, size_t dir_len)
@@ -557,7 +558,7 @@ static int visit(struct tree_scan *s, struct tree_entry *out)
 		return 1;
 	}
 	return name.is_dir ? visit_dir(s, &name, n, out)
-	                   : visit_file(s, f, &name, n, out);
+			   : visit_file(s, f, &name, n, out);
 }
 
 static enum tree_step scan_next(struct tree_scan *s, struct tree_entry *out,
@@ -598,7 +599,7 @@ static enum tree_probe probe(struct tree *tree, const char *key, size_t len)
 	n = obstacle(t, key, len);
 	if (n != NULL)
 		return n->kind == SIM_DIR ? TREE_CANNOT_TELL
-		                          : TREE_PARENT_IN_WAY;
+					  : TREE_PARENT_IN_WAY;
 	n = sim_tree_find(t, key, len);
 	if (n == NULL)
 		return TREE_FREE;
@@ -614,9 +615,7 @@ struct tree_reader {
 
 static int dead(const struct sim_tree *t, struct error *err)
 {
-	return t->sim->dead
-	    ? error_set(err, ERROR_STOPPED, "killed")
-	    : 0;
+	return t->sim->dead ? error_set(err, ERROR_STOPPED, "killed") : 0;
 }
 
 static int read_open(struct tree *tree, const char *key, size_t len,
@@ -675,9 +674,9 @@ static void disturb(struct tree_reader *r)
 
 	if (!replaced && !edited)
 		return;
-	c = sim_content_new(sim_random(sim), sim_chance(sim, 800)
-		? r->inode->sig.size
-		: (int64_t)sim_below(sim, 1000));
+	c = sim_content_new(sim_random(sim),
+	    sim_chance(sim, 800) ? r->inode->sig.size
+				 : (int64_t)sim_below(sim, 1000));
 	if (replaced)
 		sim_tree_write(r->t, r->key, r->len, c);
 	if (edited)
@@ -848,8 +847,10 @@ static void audit_publication(struct sim_tree *t,
 		    sim_text(p->key, p->key_len));
 	if (t->objects != NULL &&
 	    !sim_history_whole(t->objects, p->key, p->key_len, c->md5, c->size))
-		sim_broken(t->sim, "published a content at %s that no object "
-		    "ever had", sim_text(p->key, p->key_len));
+		sim_broken(t->sim,
+		    "published a content at %s that no object "
+		    "ever had",
+		    sim_text(p->key, p->key_len));
 }
 
 static void give_name(struct sim_tree *t, struct tree_publication *p,

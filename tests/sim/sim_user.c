@@ -11,22 +11,66 @@
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
-#define KEY(text) { (char *)(text), sizeof(text) - 1 }
+#define KEY(text)                                \
+	{                                        \
+		(char *)(text), sizeof(text) - 1 \
+	}
 
 /* Neighbours in every order there is, and what cannot be a path. */
 static const struct sim_key pool[] = {
-	KEY("a"), KEY("a-"), KEY("a/"), KEY("a/b"), KEY("a/b/c"), KEY("a0"),
-	KEY("a.completed"), KEY("a.failed"), KEY("a.completed/x"),
-	KEY("a/b.completed"), KEY("a/b-"), KEY("a/b0"), KEY("a.completed.failed"),
-	KEY("b"), KEY("b/"), KEY("b//c"), KEY("b/c"), KEY("bb"), KEY("d"),
-	KEY("d/e/f/g"), KEY("d/e"), KEY("d/e/"), KEY("d/e/f"), KEY("d "),
-	KEY("../x"), KEY(".."), KEY("."), KEY("/a"), KEY("a/./b"),
-	KEY("a/../b"), KEY("x\xff"), KEY("x\xff/y"), KEY("x"), KEY("\xff"),
-	KEY("\xc3\xa9"), KEY("e\xcc\x81"), KEY("\xf0\x9f\x98\x80/z"),
-	KEY("\xef\xbf\xbf"), KEY("nul\0byte"), KEY("line\nfeed"), KEY("\x01"),
-	KEY("%41"), KEY("A"), KEY("a+b c"), KEY("temp_x"), KEY("temp_d/f"),
-	KEY("a/temp_y"), KEY("tem"), KEY(".s3sync/root"), KEY("a/.s3sync/x"),
-	KEY(".s3syncx"), KEY(NAME_255), KEY(NAME_255 "n"),
+	KEY("a"),
+	KEY("a-"),
+	KEY("a/"),
+	KEY("a/b"),
+	KEY("a/b/c"),
+	KEY("a0"),
+	KEY("a.completed"),
+	KEY("a.failed"),
+	KEY("a.completed/x"),
+	KEY("a/b.completed"),
+	KEY("a/b-"),
+	KEY("a/b0"),
+	KEY("a.completed.failed"),
+	KEY("b"),
+	KEY("b/"),
+	KEY("b//c"),
+	KEY("b/c"),
+	KEY("bb"),
+	KEY("d"),
+	KEY("d/e/f/g"),
+	KEY("d/e"),
+	KEY("d/e/"),
+	KEY("d/e/f"),
+	KEY("d "),
+	KEY("../x"),
+	KEY(".."),
+	KEY("."),
+	KEY("/a"),
+	KEY("a/./b"),
+	KEY("a/../b"),
+	KEY("x\xff"),
+	KEY("x\xff/y"),
+	KEY("x"),
+	KEY("\xff"),
+	KEY("\xc3\xa9"),
+	KEY("e\xcc\x81"),
+	KEY("\xf0\x9f\x98\x80/z"),
+	KEY("\xef\xbf\xbf"),
+	KEY("nul\0byte"),
+	KEY("line\nfeed"),
+	KEY("\x01"),
+	KEY("%41"),
+	KEY("A"),
+	KEY("a+b c"),
+	KEY("temp_x"),
+	KEY("temp_d/f"),
+	KEY("a/temp_y"),
+	KEY("tem"),
+	KEY(".s3sync/root"),
+	KEY("a/.s3sync/x"),
+	KEY(".s3syncx"),
+	KEY(NAME_255),
+	KEY(NAME_255 "n"),
 	KEY(NAME_255 "/" NAME_255 "/" NAME_255 "/" NAME_255),
 	KEY(NAME_255 "/" NAME_255 "/" NAME_255 "/" NAME_255 "/m"),
 };
@@ -90,7 +134,7 @@ static void act_write_slowly(struct sim_user *user, struct sim_tree *t,
 	if (user->settle_ns > 0)
 		sim_tree_write_slowly(t, key->bytes, key->len, c,
 		    (int64_t)sim_below(user->sim,
-		        (uint64_t)user->settle_ns * 9 / 10));
+			(uint64_t)user->settle_ns * 9 / 10));
 	sim_content_unref(c);
 }
 
@@ -156,8 +200,8 @@ static void act_set_mtime(struct sim_user *user, struct sim_tree *t,
 {
 	int64_t by_ns = (int64_t)sim_below(user->sim, 1000) * CLOCK_SECOND;
 
-	sim_tree_set_mtime(t, key->bytes, key->len, user->sim->wall_ns +
-	    (sim_chance(user->sim, 500) ? by_ns : -by_ns));
+	sim_tree_set_mtime(t, key->bytes, key->len,
+	    user->sim->wall_ns + (sim_chance(user->sim, 500) ? by_ns : -by_ns));
 }
 
 /* The key itself, or its first directory. */
@@ -217,7 +261,7 @@ void sim_user_act_on_store(struct sim_user *user)
 		return;
 	}
 	c = key->bytes[key->len - 1] == '/' ? sim_content_new(0, 0)
-	                                    : some_content(user);
+					    : some_content(user);
 	o = sim_store_put(user->store, key->bytes, key->len, c);
 	o->archived = sim_chance(sim, 50);
 	if (sim_chance(sim, 200))

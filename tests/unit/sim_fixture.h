@@ -114,8 +114,8 @@ static inline struct manifest_entry *sim_fixture_entry(struct sim_fixture *f,
     const char *key)
 {
 	static struct manifest_entry row;
-	int found = manifest_entry_find(f->manifest, key, strlen(key), &row,
-	    &f->error);
+	int found =
+	    manifest_entry_find(f->manifest, key, strlen(key), &row, &f->error);
 
 	if (found < 0)
 		abort();

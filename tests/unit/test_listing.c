@@ -42,15 +42,17 @@ static enum listing_step read_all(struct sim_fixture *f, size_t *count)
 	while ((step = listing_next(l, &o, &f->error)) != LISTING_END &&
 	    step != LISTING_FAILED) {
 		if (step == LISTING_WAIT) {
-			assert_int_equal(f->bucket.base.ops->wait(
-			                     &f->bucket.base, CLOCK_MS,
-			                     &f->error), 0);
+			assert_int_equal(
+			    f->bucket.base.ops->wait(&f->bucket.base, CLOCK_MS,
+				&f->error),
+			    0);
 			continue;
 		}
 		assert_true(*count < f->store.count);
 		assert_int_equal(path_compare(o.key, o.key_len,
-		                     f->store.objects[*count].key,
-		                     f->store.objects[*count].len), 0);
+				     f->store.objects[*count].key,
+				     f->store.objects[*count].len),
+		    0);
 		assert_int_equal(o.sig.size,
 		    f->store.objects[*count].content->size);
 		(*count)++;
@@ -213,8 +215,8 @@ static void a_page_that_fails_fails_the_listing(void **state)
 	sim_script(&f->sim, FAULT_PAGE_FAILED, 2, 1);
 	assert_int_equal(read_all(f, &count), LISTING_FAILED);
 	assert_true(count <= 4);
-	assert_true(f->error.kind == ERROR_NETWORK ||
-	    f->error.kind == ERROR_REMOTE);
+	assert_true(
+	    f->error.kind == ERROR_NETWORK || f->error.kind == ERROR_REMOTE);
 }
 
 /* One key's AccessDenied is that key's; the listing's is the pair's. */

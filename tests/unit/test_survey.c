@@ -138,8 +138,8 @@ static void forget_rows(struct sim_fixture *w)
 static struct local_sig some_local(struct sim_fixture *w,
     const struct sim_key *key)
 {
-	const struct sim_node *n = sim_tree_find(&w->tree, key->bytes,
-	    key->len);
+	const struct sim_node *n =
+	    sim_tree_find(&w->tree, key->bytes, key->len);
 	struct local_sig sig = { 5, 1, 2, 3 };
 
 	if (n != NULL && n->kind == SIM_FILE)
@@ -152,8 +152,8 @@ static struct local_sig some_local(struct sim_fixture *w,
 static struct remote_sig some_remote(struct sim_fixture *w,
     const struct sim_key *key)
 {
-	const struct sim_object *o = sim_store_find(&w->store, key->bytes,
-	    key->len);
+	const struct sim_object *o =
+	    sim_store_find(&w->store, key->bytes, key->len);
 	struct remote_sig sig = { .size = 5, .mtime_ms = 7 };
 
 	if (o != NULL)
@@ -171,7 +171,7 @@ static void remember_entry(struct sim_fixture *w, const struct sim_key *key)
 		.key = key->bytes,
 		.key_len = key->len,
 		.state = sim_chance(&w->sim, 500) ? MANIFEST_SYNCED
-		                                  : MANIFEST_ASSUMED,
+						  : MANIFEST_ASSUMED,
 		.local = some_local(w, key),
 		.remote = some_remote(w, key),
 	};
@@ -244,8 +244,8 @@ static void it_finds_what_the_model_finds(void **state)
 
 static const char *reason(struct fixture *f, const char *key)
 {
-	const struct manifest_pending *row = sim_fixture_pending(&f->world,
-	    key);
+	const struct manifest_pending *row =
+	    sim_fixture_pending(&f->world, key);
 
 	return row != NULL ? row->reason : "none";
 }
@@ -261,8 +261,8 @@ static void no_keys_at_all(void **state)
 /* "a-" < "a/b" < "a0": the scan must see it as the listing does. */
 static void both_sides_come_in_one_order(void **state)
 {
-	static const char *const keys[] = { "a", "a-", "a-/x", "a/b",
-		"a/b-", "a/b/c", "a0", "a\x01", "a\xc3\xa9/x", "aa" };
+	static const char *const keys[] = { "a", "a-", "a-/x", "a/b", "a/b-",
+		"a/b/c", "a0", "a\x01", "a\xc3\xa9/x", "aa" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < 10; i++) {
@@ -515,10 +515,10 @@ static void when_a_file_has_settled(void **state)
 		int64_t mtime_s, ctime_s, at_s;
 	} cases[] = {
 		{ 900, 900, 902 },
-		{ 900, 999, 1001 },  /* renamed, or its mode was set */
+		{ 900, 999, 1001 }, /* renamed, or its mode was set */
 		{ 999, 900, 1001 },
 		{ 1000, 1000, 1002 },
-		{ 5000, 900, 902 },  /* a time of the future says nothing */
+		{ 5000, 900, 902 }, /* a time of the future says nothing */
 		{ 5000, 5000, 0 },
 	};
 
@@ -529,8 +529,9 @@ static void when_a_file_has_settled(void **state)
 			.ctime_ns = cases[i].ctime_s * CLOCK_SECOND,
 		};
 
-		assert_int_equal(survey_settled_at(&sig, 2 * CLOCK_SECOND,
-		                     now_ns), cases[i].at_s * CLOCK_SECOND);
+		assert_int_equal(
+		    survey_settled_at(&sig, 2 * CLOCK_SECOND, now_ns),
+		    cases[i].at_s * CLOCK_SECOND);
 	}
 }
 

@@ -167,7 +167,8 @@ static int cycle(struct fixture *f)
 
 static void assert_same_content(struct fixture *f, const char *key)
 {
-	const struct sim_node *n = sim_tree_find(&f->world.tree, key, strlen(key));
+	const struct sim_node *n =
+	    sim_tree_find(&f->world.tree, key, strlen(key));
 	const struct sim_object *o =
 	    sim_store_find(&f->world.store, key, strlen(key));
 
@@ -258,14 +259,15 @@ static void times_travel_with_the_content(void **state)
 	o = sim_store_find(&f->world.store, "down", 4);
 	o->meta_mtime_ns = mtime_ns + 1;
 	assert_int_equal(cycle(f), 0);
-	assert_int_equal(sim_store_find(&f->world.store, "up", 2)->meta_mtime_ns,
-	    mtime_ns);
+	assert_int_equal(
+	    sim_store_find(&f->world.store, "up", 2)->meta_mtime_ns, mtime_ns);
 	assert_int_equal(
 	    sim_tree_find(&f->world.tree, "down", 4)->inode->sig.mtime_ns,
 	    mtime_ns + 1);
 	assert_int_equal(
 	    sim_tree_find(&f->world.tree, "plain", 5)->inode->sig.mtime_ns,
-	    sim_store_find(&f->world.store, "plain", 5)->sig.mtime_ms * CLOCK_MS);
+	    sim_store_find(&f->world.store, "plain", 5)->sig.mtime_ms *
+		CLOCK_MS);
 }
 
 static void etags_that_are_no_md5(void **state)
@@ -359,7 +361,7 @@ static void patience_does_not_wait_for_a_backoff(void **state)
 	f->patient = true;
 	sim_script(&f->world.sim, FAULT_FAILED, 0, 1);
 	assert_int_equal(cycle(f), 0);
-	assert_int_equal(f->failed, 1);       /* once in each cycle */
+	assert_int_equal(f->failed, 1); /* once in each cycle */
 	assert_int_equal(cycle(f), 0);
 	assert_synced(f, "k");
 }
@@ -448,7 +450,8 @@ static void a_file_of_the_future_does_not_wait(void **state)
 	f->settle_ns = 2 * CLOCK_SECOND;
 	have_file(f, "k", 5);
 	sim_pass(&f->world.sim, 3 * CLOCK_SECOND);
-	f->world.sim.wall_ns -= 3600 * CLOCK_SECOND; /* the clock was set back */
+	f->world.sim.wall_ns -=
+	    3600 * CLOCK_SECOND; /* the clock was set back */
 	assert_int_equal(cycle(f), 0);
 	assert_synced(f, "k");
 }
@@ -628,7 +631,8 @@ static void a_taken_name_is_left_alone(void **state)
 	assert_int_equal(f->deferred, 1);
 	assert_int_equal(f->failed, 0);
 	assert_int_equal(f->result.waiting, 1);
-	assert_int_equal(sim_tree_find(&f->world.tree, "k", 1)->inode->sig.size, 3);
+	assert_int_equal(sim_tree_find(&f->world.tree, "k", 1)->inode->sig.size,
+	    3);
 	plan(f);
 	assert_int_equal(f->found.differing, 1);
 }
@@ -745,8 +749,8 @@ static void a_large_download_that_starts_over(void **state)
 	for (unsigned n = 0; n < 40; n++) {
 		snprintf(key, sizeof(key), "%u", n);
 		have_object(f, key, n % 8 == 0 ? HUGE : LARGE);
-		sim_script(&f->world.sim, FAULT_RETRIED, n % 8 == 0 ? 3 * n : n % 8,
-		    1 + n % 3);
+		sim_script(&f->world.sim, FAULT_RETRIED,
+		    n % 8 == 0 ? 3 * n : n % 8, 1 + n % 3);
 		assert_int_equal(cycle(f), 0);
 		assert_int_equal(f->failed, 0);
 		assert_synced(f, key);
@@ -817,8 +821,7 @@ static void a_damaged_object_is_never_agreed(void **state)
  * At each read in turn the file is edited, or its name given to another: what
  * arrives is whole or nothing, and is never taken for the new content.
  */
-static int disturb_upload(struct fixture *f, enum sim_fault fault,
-    int64_t size)
+static int disturb_upload(struct fixture *f, enum sim_fault fault, int64_t size)
 {
 	static unsigned keys;
 	int deferred = 0;
