@@ -217,7 +217,7 @@ bench_large() {
 			fi
 			theirs+=("$wall")
 		done
-		printf ' %-5s s3sync %s s (%s CPU s), curl %s s, rate of curl’s: %s\n' \
+		printf ' %-5s s3sync %s s (%s CPU s), curl %s s, rate against its: %s\n' \
 		    $direction "$(median "${mine[@]}")" \
 		    "$(median "${cpus[@]}")" "$(median "${theirs[@]}")" \
 		    "$(calc "$(median "${theirs[@]}") / $(median "${mine[@]}")")"
