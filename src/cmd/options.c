@@ -2,8 +2,11 @@
 /* Flags by table, and the help that the same tables give. */
 #include "cmd/options.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/suggest.h"
@@ -237,6 +240,13 @@ int options_parse(struct options *o, const struct options_program *program,
 	return rc;
 }
 
+static bool reader_is_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
 int options_finish(struct options *o, int status)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
@@ -245,6 +255,8 @@ int options_finish(struct options *o, int status)
 	free(o->args);
 	if (written)
 		return status;
+	if (reader_is_gone()) /* it has seen enough: no news */
+		return 128 + SIGPIPE;
 	fprintf(stderr, "%s: standard output cannot be written\n",
 	    o->program->name);
 	return status > STATUS_UNWRITTEN ? status : STATUS_UNWRITTEN;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* s3sync-state: says what manifests record. Never the network, nor the tree. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,17 +205,6 @@ static const char *lone_state(const struct options *o)
 	return state;
 }
 
-/* A reader that has gone away wants no more; that is no news. */
-static int finish(int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno == EPIPE)
-		return 128 + SIGPIPE;
-	fprintf(stderr, "s3sync-state: cannot write: %s\n", strerror(errno));
-	return 1;
-}
-
 /* ${conf} without pairs: --state alone says what to show. */
 static int show_all(const struct options *o, const struct conf *conf,
     const char *name, state_command *command)
@@ -231,7 +218,7 @@ static int show_all(const struct options *o, const struct conf *conf,
 		show_one(&show, NULL, lone_state(o));
 	for (size_t i = 0; i < conf->count; i++)
 		show_one(&show, conf->pairs[i].name, conf->pairs[i].state);
-	return finish(show.status);
+	return show.status;
 }
 
 static int run_status(const struct options *o, struct conf *conf)

@@ -225,8 +225,8 @@ is "without a word" "" "$(cat "$work/err")"
 is "also where SIGPIPE is ignored" 141 "$(cat "$work/status")"
 is "without a word again" "" "$(cat "$work/err")"
 "$bin/s3sync-state" --state "$(state A)" ls >/dev/full 2>"$work/err"
-is "a full disk is a failure" 1 $?
-expect_text err "cannot write" "and is told"
+is "a full disk is a failure" 3 $?
+expect_text err "cannot be written" "and is told"
 
 # ---- pairs of a configuration -----------------------------------------------
 
