@@ -19,11 +19,13 @@
 #include "sync/decide.h"
 #include "sync/filter.h"
 
-struct conf_patterns { /* ordered include and exclude globs */
-	struct conf_pattern {
-		bool include;
-		char *glob;
-	} *items;
+struct conf_pattern {
+	bool include;
+	char *glob;
+};
+
+struct conf_patterns { /* in the order that counts */
+	struct conf_pattern *items;
 	size_t count, room;
 };
 
@@ -35,50 +37,50 @@ struct conf_words {
 /* One pair, complete: defaults filled in, values checked. */
 struct conf_pair {
 	char *name;
-	char *local;          /* as given, without trailing '/' */
-	char *remote;         /* "s3://BUCKET/PREFIX/", for people */
+	char *local;  /* as given, without trailing '/' */
+	char *remote; /* "s3://BUCKET/PREFIX/", for people */
 	char *bucket;
-	char *prefix;         /* ends in '/' or is empty */
+	char *prefix; /* ends in '/' or is empty */
 	int64_t interval_ns;
-	int mode;             /* enum decide_mode */
+	int mode; /* enum decide_mode */
 	struct conf_patterns patterns;
 	struct filter *filter; /* built from patterns */
 	struct conf_words done_suffixes;
 	int64_t settle_ns;
 	int64_t jobs;
-	char *endpoint_url;   /* NULL: AWS */
-	char *region;         /* NULL: the default */
-	int addressing;       /* enum s3_addressing */
-	int sign;             /* enum s3_signing */
-	char *ca_bundle;      /* NULL: the system's */
+	char *endpoint_url; /* NULL: AWS */
+	char *region;       /* NULL: the default */
+	int addressing;     /* enum s3_addressing */
+	int sign;           /* enum s3_signing */
+	char *ca_bundle;    /* NULL: the system's */
 	int64_t timeout_ns;
 	int64_t attempts;
-	char *state;          /* path of the manifest */
-	char *env_file;       /* NULL: none */
-	struct env *env;      /* process environment and env_file */
+	char *state;     /* path of the manifest */
+	char *env_file;  /* NULL: none */
+	struct env *env; /* process environment and env_file */
 };
 
 struct conf {
 	struct conf_pair *pairs; /* those that were asked for, in file order */
 	size_t count;
-	char *path;           /* of the file read; NULL: none */
-	char *log_file;       /* NULL: stderr */
-	int log_format;       /* enum log_format */
-	int log_level;        /* enum log_level */
+	char *path;     /* of the file read; NULL: none */
+	char *log_file; /* NULL: stderr */
+	int log_format; /* enum log_format */
+	int log_level;  /* enum log_level */
 };
 
 /* What the command line says, as it says it. */
 struct conf_flag {
-	const char *name;  /* without "--"; '-' may stand for '_' */
+	const char *name; /* without "--"; '-' may stand for '_' */
 	const char *value;
 };
 struct conf_request {
 	const char *path;              /* --config; NULL: the usual places */
 	const struct conf_flag *flags; /* in order; they win over the file */
 	size_t flag_count;
-	const char *const *args;       /* PAIR... or LOCAL s3://… ; none: all */
+	const char *const *args; /* PAIR... or LOCAL s3://… ; none: all */
 	size_t arg_count;
-	bool manifests_only;           /* a named pair's env_file is not read */
+	bool manifests_only; /* a named pair's env_file is not read */
 };
 
 /*
@@ -102,7 +104,7 @@ struct conf_option {
 	const char *fallback; /* the default as text; NULL: none */
 	const char *help;
 	const char *environment[CONF_VARIABLES]; /* that stand in; first wins */
-	bool global;          /* [defaults] only */
+	bool global;                             /* [defaults] only */
 	bool repeatable;
 };
 /* By name, where '-' may stand for '_'; NULL: there is none. */
