@@ -15,6 +15,13 @@ put small 4096 same=$small
 E
 answers "the same object is replaced" 2 "put small done 200 1 $small"
 
+ask --virtual --endpoint "http://localhost:${endpoint##*:}" <<E
+get small
+put k/a%20b+c 77
+list k/
+E
+answers "a bucket may be part of the host's name" 3 "* done 200 1 *"
+
 # ---- what we are told, and by whom ------------------------------------------
 
 ask --secret not-the-secret <<<"get small"

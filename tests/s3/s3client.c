@@ -444,6 +444,7 @@ int main(int argc, char **argv)
 		{ "idle-ms", required_argument, NULL, 'i' },
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
+		{ "virtual", no_argument, NULL, 'v' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -470,6 +471,9 @@ int main(int argc, char **argv)
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
+		case 'v':
+			options.addressing = S3_ADDRESSING_VIRTUAL;
+			break;
 		case 'd':
 			log_open(NULL, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG, &err);
 			break;
