@@ -42,7 +42,4 @@ struct transfer_result {
 int transfer_run(const struct transfer_request *request,
     struct transfer_result *result, struct error *err);
 
-/* The pause after the n-th failure (n >= 1): 25 s × 5ⁿ⁻¹, at most 24 h. */
-int64_t transfer_backoff_ns(int attempts);
-
 #endif

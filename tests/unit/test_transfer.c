@@ -12,7 +12,7 @@
 
 #include "sim_fixture.h"
 #include "sync/survey.h"
-#include "sync/transfer.h"
+#include "sync/transfer_internal.h"
 
 #define LARGE (600 * 1024)
 #define HUGE (9 * 1024 * 1024) /* hashed in three steps */
@@ -315,14 +315,14 @@ static void signed_payloads(void **state)
 static void the_backoff_is_five_fold(void **state)
 {
 	(void)state;
-	assert_int_equal(transfer_backoff_ns(1), 25 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(2), 125 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(3), 625 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(4), 3125 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(5), 15625 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(6), 78125 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(7), 86400 * CLOCK_SECOND);
-	assert_int_equal(transfer_backoff_ns(1000), 86400 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(1), 25 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(2), 125 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(3), 625 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(4), 3125 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(5), 15625 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(6), 78125 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(7), 86400 * CLOCK_SECOND);
+	assert_int_equal(transfer_job_backoff_ns(1000), 86400 * CLOCK_SECOND);
 }
 
 static void a_failure_waits_for_its_turn(void **state)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of a transfer share: a job is one key's way from its row in
+ * `pending` to its entry (or back to its row, with a reason).
+ *
+ *   transfer_job       jobs, and how each of their ends is recorded
+ *   transfer_upload    prepare (worker: open, hash, check) → PUT
+ *   transfer_download  GET → stage (worker: write, verify) → publish (worker:
+ *                      a batch, with one data sync)
+ *   transfer           the loop: which rows, how many at once, until when
+ *
+ * Jobs are touched by the loop's thread only, but for the step a worker runs.
+ */
+#ifndef SYNC_TRANSFER_INTERNAL_H
+#define SYNC_TRANSFER_INTERNAL_H
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/work.h"
+#include "sync/transfer.h"
+
+#define TRANSFER_IN_MEMORY_MAX (256 * 1024) /* larger contents are streamed */
+#define TRANSFER_CHUNK (256 * 1024)
+#define TRANSFER_BATCH_FILES 100
+#define TRANSFER_BATCH_BYTES (64 * 1024 * 1024)
+
+struct transfer;
+
+struct job {
+	struct transfer *t;
+	struct job *next; /* in the batch */
+	enum decide_action action;
+	char *key;
+	size_t key_len;
+	char *reason, *detail; /* of the row, to write it again */
+	bool has_local, has_remote;
+	struct local_sig local;
+	struct remote_sig remote;
+	unsigned char etag[ETAG_MAX];
+	int attempts; /* failed ones before this */
+	int64_t since_ns;
+
+	struct tree_reader *reader;
+	struct tree_writer *writer;
+	unsigned char *body; /* contents of up to TRANSFER_IN_MEMORY_MAX */
+	int64_t moved;       /* bytes sent or received in this attempt */
+	int64_t mtime_ns;    /* download: to be set */
+	bool streamed;
+	bool in_slot; /* holds one of the `jobs` */
+	bool etag_not_md5;
+	bool racy;
+	bool unsettled; /* prepare: too young still */
+
+	struct digest *md5_run; /* streamed downloads: behind the writes */
+	int64_t hashed;
+	int64_t hash_target;
+	bool hashing, hash_restart, received;
+
+	unsigned char md5[DIGEST_MD5_SIZE];
+	unsigned char sha256[DIGEST_SHA256_SIZE];
+	struct error error;     /* of the step a worker ran */
+	struct error get_error; /* of a GET that ended while a worker hashed */
+};
+
+struct transfer {
+	const struct transfer_request *request;
+	struct transfer_result *result;
+	struct work *work;
+	struct error *err;
+	bool failed;        /* *err is set: end early */
+	bool downloads_off; /* the disk is full */
+
+	size_t slots;       /* jobs preparing or on the network */
+	size_t alive;       /* jobs in any step */
+	size_t downloading; /* of them, not staged */
+	struct job *staged; /* waiting for the next batch */
+	size_t staged_count;
+	int64_t staged_bytes, staged_since_ns;
+
+	int64_t commit_since_ns; /* mono, of the oldest uncommitted row */
+	int64_t next_settle_ns;  /* wall; 0: nothing unsettled was left */
+	int64_t unsettled;
+	int network_failures; /* in a row */
+	int64_t keys_done, bytes_done;
+	int64_t started_ns, progress_ns;
+};
+
+/* transfer_job.c */
+
+struct job *transfer_job_new(struct transfer *t,
+    const struct manifest_pending *row, enum decide_action action);
+void transfer_job_take_slot(struct job *j);
+void transfer_job_leave_slot(struct job *j);
+/* So many bytes of this attempt are through. */
+void transfer_job_moved(struct job *j, int64_t offset);
+/* Is what we hashed what the ETag says? -1: ERROR_INTEGRITY. */
+int transfer_job_check_md5(const struct job *j, const struct etag *etag,
+    struct error *err);
+
+/* The ends of a job; each writes the rows, tells the events and frees it. */
+void transfer_job_agreed(struct job *j); /* local and remote are the base */
+void transfer_job_failed(struct job *j, const struct error *error);
+void transfer_job_refused(struct job *j, const struct s3_result *result);
+void transfer_job_damaged(struct job *j, const struct error *error);
+void transfer_job_unsettled(struct job *j);
+
+/* No more jobs: ${error} is why. The first reason counts. */
+void transfer_job_end_all(struct transfer *t, const struct error *error);
+bool transfer_job_ending(const struct transfer *t);
+void transfer_job_commit(struct transfer *t);
+/* The pause after the n-th failure (n >= 1): 25 s × 5ⁿ⁻¹, at most 24 h. */
+int64_t transfer_job_backoff_ns(int attempts);
+
+/* transfer_upload.c, transfer_download.c */
+
+void transfer_upload_start(struct job *j);
+void transfer_download_start(struct job *j);
+/* What is staged gets its names now, together. */
+void transfer_download_publish(struct transfer *t);
+
+#endif
