@@ -14,7 +14,7 @@ E
 # recovers NAME ATTEMPTS RULE: GET, PUT and LIST, each after that trouble.
 recovers() {
 	only "${3//KIND/GET}" "${3//KIND/PUT}" "${3//KIND/LIST}"
-	ask --idle-ms 300 <<E
+	ask --idle-ms 1000 <<E
 get small
 put new 4096
 list
@@ -93,8 +93,8 @@ only 'LIST no-encoding page-max=1'
 ask <<<"list "
 answer "a server that encodes nothing is understood" \
     "list  done 200 1 count=1 truncated=1 *"
-only 'GET trickle=10000'
-ask --idle-ms 300 <<<"get small"
+only 'GET trickle=2000'
+ask --idle-ms 1000 <<<"get small"
 answer "slow is not silent" "get small done 200 1 * size=4096 begun=1"
 
 # ---- a reply is lost --------------------------------------------------------
