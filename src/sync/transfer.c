@@ -35,7 +35,7 @@ static void take_row(struct transfer *t, const struct manifest_pending *row,
 		return;
 	if (tried && !first_round)
 		return;
-	if (action == ACTION_DOWNLOAD && t->downloads_off) {
+	if (action == ACTION_DOWNLOAD && row->remote.size >= t->room) {
 		t->result->waiting += first_round;
 		return;
 	}
@@ -184,6 +184,7 @@ int transfer_run(const struct transfer_request *request,
 		.request = request,
 		.result = result,
 		.err = err,
+		.room = INT64_MAX,
 		.work = work_new(request->workers, wake_loop, request->bucket),
 		.started_ns = clock_mono_ns(),
 	};

@@ -68,7 +68,7 @@ struct transfer {
 	struct work *work;
 	struct error *err;
 	bool failed;        /* *err is set: end early */
-	bool downloads_off; /* the disk is full */
+	int64_t room;       /* downloads of this size found none */
 
 	size_t slots;       /* jobs preparing or on the network */
 	size_t alive;       /* jobs in any step */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs, and how each of their ends is recorded in the manifest. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -215,11 +216,16 @@ static void record_failed(struct job *j, const struct error *error)
 	job_free(j);
 }
 
-/* The disk is full: the other downloads would fetch their bytes in vain. It is
- * not the key's failure, so its pause does not grow. */
+/* What is as large would fetch its bytes in vain, and everything where it is
+ * not for want of room. The pause of the key does not grow: it is not its
+ * failure. */
 static void record_no_space(struct job *j, const struct error *error)
 {
-	j->t->downloads_off = true;
+	bool is_full = error->sys == ENOSPC || error->sys == EDQUOT;
+	int64_t room = is_full ? j->remote.size : 0;
+
+	if (room < j->t->room)
+		j->t->room = room;
 	j->attempts = 0;
 	record_failed(j, error);
 }

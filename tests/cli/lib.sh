@@ -50,6 +50,18 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# own_mounts SCRIPT: begins SCRIPT anew where it may mount what it likes, unseen
+# by others.
+own_mounts() {
+	local unshare=(unshare --mount)
+	[ -z "${S3SYNC_TEST_MOUNTS:-}" ] || return 0
+	[ "$(id -u)" = 0 ] || unshare+=(--map-root-user)
+	"${unshare[@]}" true 2>/dev/null ||
+	    tap_skip_all "this user may not mount anything here"
+	rm -rf "$work"
+	S3SYNC_TEST_MOUNTS=1 exec "${unshare[@]}" bash "$1"
+}
+
 # ---- the server -------------------------------------------------------------
 
 # Is this the project's own server, which does as it is told?
