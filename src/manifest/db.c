@@ -24,6 +24,7 @@
 /* The head of every SQLite database. */
 #define HEADER_SIZE 100
 #define HEADER_MAGIC "SQLite format 3" /* and its NUL */
+#define HEADER_PAGE_SIZE 16            /* offset, big-endian; 1: 65536 */
 #define HEADER_APPLICATION_ID 68       /* offset, big-endian */
 
 char *db_sibling(const char *path, const char *suffix)
@@ -75,8 +76,23 @@ static int inspect_absent(const char *path, enum db_file *found,
 	return inspect_siblings(path, err);
 }
 
+/* SQLite reads what is missing of its last page as zeros. Only a log that is
+ * still to be folded in may put it right. */
+static bool is_cut_short(const char *path, const unsigned char *header,
+    int64_t size)
+{
+	const unsigned char *at = header + HEADER_PAGE_SIZE;
+	int64_t page = at[0] << 8 | at[1];
+
+	if (page == 1)
+		page = 65536;
+	return page == 0 ||
+	    (size % page != 0 && !has_bytes(path, "-wal") &&
+		!has_bytes(path, "-journal"));
+}
+
 static int inspect_header(const char *path, const unsigned char *header,
-    size_t len, struct error *err)
+    size_t len, int64_t size, struct error *err)
 {
 	const unsigned char *id = header + HEADER_APPLICATION_ID;
 
@@ -92,6 +108,11 @@ static int inspect_header(const char *path, const unsigned char *header,
 		    "%s is not a manifest: it is another program's SQLite "
 		    "database; give this pair a `state` file of its own",
 		    path);
+	if (is_cut_short(path, header, size))
+		return error_set(err, ERROR_MANIFEST,
+		    "the manifest %s is damaged (it ends in the middle of a "
+		    "page): " MOVE_AWAY,
+		    path, path, path, path);
 	return 0;
 }
 
@@ -117,7 +138,7 @@ static int inspect_file(int fd, const char *path, enum db_file *found,
 		return error_sys(err, ERROR_MANIFEST, errno, "cannot read %s",
 		    path);
 	*found = DB_FILE_OURS;
-	return inspect_header(path, header, (size_t)len, err);
+	return inspect_header(path, header, (size_t)len, st.st_size, err);
 }
 
 int db_inspect(const char *path, enum db_file *found, struct error *err)

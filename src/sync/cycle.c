@@ -493,6 +493,9 @@ static int run_phases(struct cycle *c, struct tree *tree,
 	if (status == 0)
 		status = run_transfers(c, tree, sum);
 	count_requests(c, &before, sum);
+	/* A manifest that failed is left as it is. */
+	if (sum->error.kind == ERROR_MANIFEST)
+		return -1;
 	return end_run(c, id, started_ns, sum) < 0 ? -1 : status;
 }
 

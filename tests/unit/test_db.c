@@ -164,6 +164,21 @@ static void another_programs_database_is_refused(void **state)
 	assert_refused("another program's");
 }
 
+static void a_database_cut_short_is_refused(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	make_database(OURS);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(truncate(path, st.st_size - 1), 0);
+	assert_refused("in the middle of a page");
+	assert_non_null(strstr(err.text, "adopts what both sides have"));
+	/* A checkpoint that was killed: its log makes the page whole. */
+	write_file("-wal", "frames", 6);
+	assert_found(DB_FILE_OURS);
+}
+
 static void what_is_no_file_is_refused_at_once(void **state)
 {
 	(void)state;
@@ -395,6 +410,7 @@ int main(void)
 		TEST(files_that_may_be_opened_are_told_apart),
 		TEST(what_is_no_database_is_refused),
 		TEST(another_programs_database_is_refused),
+		TEST(a_database_cut_short_is_refused),
 		TEST(what_is_no_file_is_refused_at_once),
 		TEST(a_log_without_its_database_is_refused),
 		TEST(a_writer_uses_a_write_ahead_log),
