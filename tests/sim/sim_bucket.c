@@ -465,7 +465,8 @@ static struct s3_page *next_page(struct sim_bucket *b, const char *token)
 				      : 1 + (size_t)sim_below(b->sim, 4);
 	bool empty = sim_fault(b->sim, FAULT_PAGE_EMPTY);
 	struct s3_page *page = make_page(b, at, empty ? 0 : max);
-	bool lied = has_lied(token) | spoil_objects(b, page);
+	bool spoilt = spoil_objects(b, page);
+	bool lied = spoilt || has_lied(token);
 	size_t end = at + page->count;
 
 	if (page->truncated)
