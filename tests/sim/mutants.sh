@@ -84,7 +84,7 @@ mutant unconditional-get src/sync/transfer.c \
 mutant no-look-at-the-last-bytes src/sync/transfer.c \
     's/offset \+ got >= j->local.size/false/'
 mutant look-before-the-last-bytes src/sync/transfer.c \
-    's/= (ops->read_at\(j->reader, offset)/= ops->read_check(j->reader, &j->local, err) < 0 ? -1 : \1/; s/offset \+ got >= j->local.size/false/'
+    's/= (ops->read_at\(j->reader, offset, buf)/= ops->read_check(j->reader, &j->local, err) < 0 ? -1 : \1/; s/offset \+ got >= j->local.size/false/'
 mutant no-look-after-hashing src/sync/transfer.c \
     's/\tops->read_check\(j->reader, &j->local, &j->error\);\n//'
 mutant no-md5 src/sync/transfer.c \

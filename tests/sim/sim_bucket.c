@@ -815,7 +815,8 @@ static int bucket_wait(struct bucket *bucket, int64_t timeout_ns,
 {
 	struct sim_bucket *b = of(bucket);
 	struct sim *sim = b->sim;
-	unsigned steps = 1 + (unsigned)sim_below(sim, 4);
+	unsigned steps =
+	    b->steps > 0 ? b->steps : 1 + (unsigned)sim_below(sim, 4);
 	bool nothing = b->count == 0 || sim_chance(sim, 50);
 
 	sim_step(sim);

@@ -59,6 +59,7 @@ struct sim_bucket {
 	struct sim_shown *shown;         /* may be NULL */
 	const struct sim_history *files; /* what may be sent; or NULL */
 	int page_keys;                   /* at most so many; 0: 1 to 4 */
+	unsigned steps;                  /* taken in one wait; 0: 1 to 4 */
 	struct sim_request **requests;
 	size_t count, room;
 	bool woken;

@@ -45,6 +45,7 @@ enum sim_fault {
 	FAULT_READ_EDITED,   /* edited in place while it is read */
 	FAULT_READ_REPLACED, /* its name is given to another file */
 	FAULT_READ_OPEN,
+	FAULT_READ_REWRITTEN, /* a slow writer begins just before the open */
 	FAULT_WRITE_OPEN,
 	FAULT_WRITE,
 	FAULT_NO_SPACE, /* while writing */

@@ -97,6 +97,7 @@ void sim_machine_init(struct sim_machine *m, const struct sim_pair *pair,
 	sim_bucket_init(&m->bucket, store);
 	m->tree.shown = m->bucket.shown = &m->shown;
 	m->tree.objects = &store->history;
+	m->tree.slow_ns = pair->settle_ns * 9 / 10;
 	m->bucket.files = &m->tree.history;
 	files_remove(m);
 	open_manifest(m);
@@ -236,10 +237,9 @@ static void check_counts(struct sim_machine *m,
 	sim_table_release(&table);
 }
 
-static int survey(struct sim_machine *m, bool exact,
-    struct survey_result *result, struct error *err)
+static struct survey_request request_of(struct sim_machine *m)
 {
-	const struct survey_request request = {
+	return (struct survey_request){
 		.tree = &m->tree.base,
 		.bucket = &m->bucket.base,
 		.manifest = m->manifest,
@@ -250,16 +250,50 @@ static int survey(struct sim_machine *m, bool exact,
 		.noticed = noticed,
 		.arg = m,
 	};
+}
+
+/* What a cycle would do, found without writing anything. */
+static void plan(struct sim_machine *m, struct survey_result *result)
+{
+	struct survey_request request = request_of(m);
+	struct error err = ERROR_INIT;
+	struct sim_table before, after;
+
+	if (manifest_open(&request.manifest, m->path, MANIFEST_PLAN, &err) < 0)
+		abort();
+	request.dry = true;
+	sim_table_read(&before, m->manifest);
+	if (survey_run(&request, result, &err) < 0)
+		sim_broken(m->sim, "a plan in peace failed: %s", err.text);
+	sim_table_read(&after, m->manifest);
+	if (strcmp(strbuf_text(&before.text), strbuf_text(&after.text)) != 0)
+		sim_broken(m->sim, "a plan wrote rows");
+	sim_table_release(&before);
+	sim_table_release(&after);
+	manifest_close(request.manifest);
+	m->noticed = 0;
+}
+
+static int survey(struct sim_machine *m, bool exact,
+    struct survey_result *result, struct error *err)
+{
+	const struct survey_request request = request_of(m);
 	const struct sim_model model = model_of(m);
 	struct sim_table before = { 0 }, after;
+	bool planned = exact && sim_chance(m->sim, 200);
+	struct survey_result as_planned;
 	int status;
 
+	if (planned)
+		plan(m, &as_planned);
 	if (exact)
 		sim_table_read(&before, m->manifest);
 	status = survey_run(&request, result, err);
 	m->complete = status == 0;
 	if (status == 0)
 		check_counts(m, result);
+	if (planned && memcmp(&as_planned, result, sizeof(*result)) != 0)
+		sim_broken(m->sim, "the plan was another");
 	if (exact && status == 0) {
 		sim_table_read(&after, m->manifest);
 		sim_model_check(&model, &before, &after, result);

@@ -618,6 +618,19 @@ static int dead(const struct sim_tree *t, struct error *err)
 	return t->sim->dead ? error_set(err, ERROR_STOPPED, "killed") : 0;
 }
 
+/* What was planned to be sent is being written anew. */
+static void rewrite(struct sim_tree *t, const char *key, size_t len)
+{
+	struct sim_content *c;
+
+	if (t->slow_ns == 0 || !sim_fault(t->sim, FAULT_READ_REWRITTEN))
+		return;
+	c = sim_content_new(sim_random(t->sim),
+	    1 + (int64_t)sim_below(t->sim, 1000));
+	sim_tree_write_slowly(t, key, len, c, t->slow_ns);
+	sim_content_unref(c);
+}
+
 static int read_open(struct tree *tree, const char *key, size_t len,
     struct tree_reader **reader, struct local_sig *sig, struct error *err)
 {
@@ -627,9 +640,10 @@ static int read_open(struct tree *tree, const char *key, size_t len,
 
 	*reader = NULL;
 	sim_step(t->sim);
-	n = sim_tree_find(t, key, len);
 	if (dead(t, err) < 0)
 		return -1;
+	rewrite(t, key, len);
+	n = sim_tree_find(t, key, len);
 	if (n == NULL)
 		return error_set(err, ERROR_CHANGED, "the file has vanished");
 	if (n->kind != SIM_FILE)

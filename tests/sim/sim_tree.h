@@ -37,6 +37,7 @@ struct sim_tree {
 	struct sim_node *nodes;            /* in the order of bytes */
 	size_t count, room;
 	struct sim_history history;
+	int64_t slow_ns; /* so long do slow writers take; 0: there are none */
 	uint64_t next_ino;
 	int open_readers, open_writers;
 	int64_t published;

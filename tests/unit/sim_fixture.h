@@ -6,9 +6,11 @@
 #ifndef UNIT_SIM_FIXTURE_H
 #define UNIT_SIM_FIXTURE_H
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../sim/sim_bucket.h"
@@ -95,6 +97,17 @@ static inline bool sim_fixture_has_object(struct sim_fixture *f,
     const char *key)
 {
 	return sim_store_find(&f->store, key, strlen(key)) != NULL;
+}
+
+/* No file grows beyond ${size}: nor does the manifest. */
+static inline void sim_fixture_freeze_files(rlim_t size)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const struct rlimit limit = { size, RLIM_INFINITY };
+
+	if (sigaction(SIGXFSZ, &ignore, NULL) < 0 ||
+	    setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		abort();
 }
 
 /* Rows, borrowed until the next call; NULL: there is none. */

@@ -29,6 +29,7 @@ struct fixture {
 	struct survey_result result;
 	int noticed;
 	int64_t seen;
+	const char *taken; /* while the survey runs, by somebody else */
 };
 
 static int setup(void **state)
@@ -384,6 +385,50 @@ static void what_is_unknown_is_never_called_absent(void **state)
 	assert_int_equal(f->result.waiting, 3);
 }
 
+/* When the listing has come, the scan is over. */
+static void take_the_name(void *arg)
+{
+	struct fixture *f = arg;
+	struct sim_fixture *w = &f->world;
+
+	if (w->bucket.usage.requests[S3_KIND_LIST] > 0 &&
+	    w->bucket.count == 0 && w->tree.count == 0)
+		sim_fixture_file(w, f->taken, 3);
+}
+
+static void assert_found_after_the_scan(struct fixture *f, const char *taken,
+    const char *why)
+{
+	struct sim_fixture *w = &f->world;
+
+	sim_fixture_object(w, "a/b", 5);
+	w->bucket.page_keys = 10;
+	f->taken = taken;
+	w->sim.world = take_the_name;
+	w->sim.arg = f;
+	assert_int_equal(survey(f), 0);
+	w->sim.world = NULL;
+	assert_true(sim_fixture_has_file(w, taken));
+	assert_string_equal(reason(f, "a/b"), why);
+	assert_int_equal(f->result.down, 0);
+	survey_exactly(f);
+}
+
+static void a_parent_that_appears_after_the_scan(void **state)
+{
+	assert_found_after_the_scan(*state, "a", "blocked-type");
+}
+
+static void a_name_that_is_taken_after_the_scan(void **state)
+{
+	assert_found_after_the_scan(*state, "a/b", "unknown");
+}
+
+static void a_directory_that_appears_after_the_scan(void **state)
+{
+	assert_found_after_the_scan(*state, "a/b/c", "blocked-type");
+}
+
 /*
  * What cannot be seen whole
  */
@@ -469,6 +514,22 @@ static void a_plan_writes_no_entry(void **state)
 	assert_null(sim_fixture_entry(w, "gone"));
 }
 
+static void a_manifest_that_cannot_be_written_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "%03d", i);
+		sim_fixture_object(&f->world, key, 5);
+	}
+	sim_fixture_freeze_files(8192);
+	assert_int_equal(survey(f), -1);
+	sim_fixture_freeze_files(RLIM_INFINITY);
+	assert_int_equal(f->world.error.kind, ERROR_MANIFEST);
+	survey_exactly(f);
+}
+
 /* More keys than one chunk of rows, one commit, one report of progress. */
 static void many_keys(void **state)
 {
@@ -547,11 +608,15 @@ int main(void)
 		T(a_hold_that_withholds_nothing_hides_none_that_does),
 		T(excluded_keys_are_not_seen),
 		T(what_is_unknown_is_never_called_absent),
+		T(a_parent_that_appears_after_the_scan),
+		T(a_name_that_is_taken_after_the_scan),
+		T(a_directory_that_appears_after_the_scan),
 		T(a_root_that_cannot_be_read_ends_it),
 		T(a_listing_that_fails_ends_it),
 		T(a_broken_event_loop_ends_it),
 		T(it_stops_when_told),
 		T(a_plan_writes_no_entry),
+		T(a_manifest_that_cannot_be_written_ends_it),
 		T(many_keys),
 		T(news_are_told_once),
 		T(when_a_file_has_settled),

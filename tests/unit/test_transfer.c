@@ -26,7 +26,9 @@ struct fixture {
 
 	struct survey_result found;
 	struct transfer_result result;
+	int status;
 	int transferred, failed, deferred;
+	struct cycle_progress progress;
 	int64_t failed_next_ns; /* when the last failure is tried again */
 };
 
@@ -61,6 +63,15 @@ static void count_deferred(void *arg, enum decide_action action,
 	(void)key_len;
 	assert_true(error->text[0] != '\0');
 	((struct fixture *)arg)->deferred++;
+}
+
+static void note_progress(void *arg, const struct cycle_progress *progress)
+{
+	struct fixture *f = arg;
+
+	assert_true(progress->keys_done >= f->progress.keys_done);
+	assert_true(progress->keys_done <= progress->keys_total);
+	f->progress = *progress;
 }
 
 static int setup(void **state)
@@ -131,6 +142,7 @@ static int perform(struct fixture *f)
 		.transferred = count_transferred,
 		.failed = count_failed,
 		.deferred = count_deferred,
+		.progress = note_progress,
 		.arg = f,
 	};
 	const struct transfer_request request = {
@@ -140,12 +152,15 @@ static int perform(struct fixture *f)
 		.jobs = f->jobs,
 		.settle_ns = f->settle_ns,
 		.patient = f->patient,
+		.planned = f->found.up + f->found.down,
+		.planned_bytes = f->found.bytes_up + f->found.bytes_down,
 		.stop = &f->stop,
 		.events = &events,
 	};
 	int status;
 
 	f->transferred = f->failed = f->deferred = 0;
+	f->progress = (struct cycle_progress){ 0 };
 	error_clear(&f->world.error);
 	status = transfer_run(&request, &f->result, &f->world.error);
 	assert_int_equal(f->transferred,
@@ -244,6 +259,23 @@ static void many_keys_in_few_jobs(void **state)
 	assert_int_equal(f->result.uploaded, 50);
 	assert_int_equal(f->result.downloaded, 200);
 	assert_agreed(f, 250);
+}
+
+/* They all come in at one moment, and are published in batches. */
+static void many_keys_in_many_jobs(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (int i = 0; i < 350; i++) {
+		snprintf(key, sizeof(key), "d%d/%03d", i % 7, i);
+		have_object(f, key, i);
+	}
+	f->jobs = 500;
+	f->world.bucket.steps = 10000;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->result.downloaded, 350);
+	assert_agreed(f, 350);
 }
 
 static void times_travel_with_the_content(void **state)
@@ -759,6 +791,61 @@ static void a_large_download_that_starts_over(void **state)
 }
 
 /*
+ * All within one wait, so that the checksum of what had come before is still
+ * being made when the attempt breaks.
+ */
+static void break_while_hashing(struct fixture *f, const char *key,
+    enum sim_fault fault)
+{
+	f->world.bucket.steps = 1000;
+	have_object(f, key, HUGE);
+	plan(f);
+	sim_script(&f->world.sim, FAULT_RETRIED, 16, 1);
+	sim_script(&f->world.sim, fault, 1, 1);
+	f->status = perform(f);
+	sim_script(&f->world.sim, fault, 0, 0);
+	f->world.bucket.steps = 0;
+}
+
+static void a_download_that_starts_over_while_it_is_hashed(void **state)
+{
+	struct fixture *f = *state;
+
+	break_while_hashing(f, "k", FAULT_PAGE_FAILED);
+	assert_int_equal(f->status, 0);
+	assert_int_equal(f->failed, 0);
+	assert_synced(f, "k");
+	assert_int_equal(f->world.bucket.usage.retries, 1);
+}
+
+static void a_download_that_fails_while_it_is_hashed(void **state)
+{
+	static const struct {
+		enum sim_fault fault;
+		int status, failed, deferred;
+	} cases[] = {
+		{ FAULT_FAILED, 0, 1, 0 },
+		{ FAULT_DENIED, 0, 1, 0 },
+		{ FAULT_GET_RIVAL, 0, 0, 1 },
+		{ FAULT_REFUSED, -1, 0, 0 },
+	};
+	struct fixture *f = *state;
+	char key[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		break_while_hashing(f, key, cases[i].fault);
+		assert_int_equal(f->status, cases[i].status);
+		assert_int_equal(f->failed, cases[i].failed);
+		assert_int_equal(f->deferred, cases[i].deferred);
+		assert_false(is_file(f, key));
+		f->patient = true;
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
+/*
  * Uploads that go wrong on the way
  */
 
@@ -903,6 +990,45 @@ static void a_large_upload_that_starts_over(void **state)
 }
 
 /*
+ * Progress, and a manifest that cannot be written
+ */
+
+static void progress_comes_to_an_end(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", LARGE);
+	have_file(f, "b", LARGE);
+	have_file(f, "c", 5);
+	f->settle_ns =
+	    CLOCK_SECOND; /* some waiting at the end, to see it all */
+	f->patient = true;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->progress.keys_total, 3);
+	assert_int_equal(f->progress.bytes_total, 2 * LARGE + 5);
+	assert_in_range(f->progress.keys_done, 1, 3);
+	assert_in_range(f->progress.bytes_done, 5, 2 * LARGE + 5);
+}
+
+static void a_manifest_that_cannot_be_written_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "%03d", i);
+		have_object(f, key, 5);
+	}
+	plan(f);
+	sim_fixture_freeze_files(8192);
+	assert_int_equal(perform(f), -1);
+	sim_fixture_freeze_files(RLIM_INFINITY);
+	assert_int_equal(f->world.error.kind, ERROR_MANIFEST);
+	assert_int_equal(cycle(f), 0); /* what had come is adopted */
+	assert_agreed(f, 300);
+}
+
+/*
  * Stopping
  */
 
@@ -945,6 +1071,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(both_ways_at_once),
 		T(many_keys_in_few_jobs),
+		T(many_keys_in_many_jobs),
 		T(times_travel_with_the_content),
 		T(etags_that_are_no_md5),
 		T(signed_payloads),
@@ -974,6 +1101,8 @@ int main(void)
 		T(an_object_that_was_archived),
 		T(a_cut_off_download_is_tried_again),
 		T(a_large_download_that_starts_over),
+		T(a_download_that_starts_over_while_it_is_hashed),
+		T(a_download_that_fails_while_it_is_hashed),
 		T(somebody_was_faster),
 		T(a_reply_that_was_lost),
 		T(a_damaged_object_is_never_agreed),
@@ -981,6 +1110,8 @@ int main(void)
 		T(an_upload_that_cannot_be_read),
 		T(a_file_that_vanishes_is_nobodys_failure),
 		T(a_large_upload_that_starts_over),
+		T(progress_comes_to_an_end),
+		T(a_manifest_that_cannot_be_written_ends_it),
 		T(stopping_loses_nothing),
 	};
 
