@@ -36,8 +36,9 @@ struct transfer_result {
 };
 
 /*
- * 0: all was tried. -1: ended early (manifest failed, server refuses or is
- * gone, local disk full): what was finished is committed, *err says why.
+ * 0: all was tried; where the disk was full, the downloads after that are
+ * waiting. -1: ended early (manifest failed, server refuses or is gone): what
+ * was finished is committed, *err says why.
  */
 int transfer_run(const struct transfer_request *request,
     struct transfer_result *result, struct error *err);

@@ -85,7 +85,8 @@ struct tree_ops {
 	enum tree_probe (*probe)(struct tree *t, const char *key, size_t len);
 
 	/* Opens a regular file; *sig is what it shows now. Anything else that
-	 * has the name is ERROR_BLOCKED, and never waited for. */
+	 * has the name is ERROR_BLOCKED, and never waited for; where nothing
+	 * has it any more, that is ERROR_CHANGED. */
 	int (*read_open)(struct tree *t, const char *key, size_t len,
 	    struct tree_reader **r, struct local_sig *sig, struct error *err);
 	/* pread: bytes, 0 at the end, -1. */

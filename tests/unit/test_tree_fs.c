@@ -323,7 +323,7 @@ static void only_regular_files_are_read_and_none_is_waited_for(void **state)
 	read_refused("link", ERROR_BLOCKED, "symlink");
 	read_refused("dirlink/x", ERROR_BLOCKED, "");
 	read_refused("file/x", ERROR_BLOCKED, "not a directory");
-	read_refused("none", ERROR_LOCAL, "vanished");
+	read_refused("none", ERROR_CHANGED, "vanished");
 	assert_int_equal(err.sys, ENOENT);
 	read_refused("../etc/passwd", ERROR_BLOCKED, "..");
 	read_refused("dir//x", ERROR_BLOCKED, "");
