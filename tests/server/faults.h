@@ -48,15 +48,16 @@ struct fault {
 	int64_t retry_after_s; /* -1: no such header */
 	bool late;             /* the operation is done all the same */
 	enum fault_page page;
-	int64_t page_max;      /* keys on one page; 0: as asked */
-	int64_t cut_at;        /* bytes of the reply's body; -1: whole */
-	int64_t cut_header_at; /* bytes of its header; -1: whole */
-	int64_t cut_upload_at; /* bytes of the request's body; -1: whole */
-	int64_t short_by;      /* so many bytes less, in a sound reply */
-	int64_t long_by;       /* Content-Length promises so much more */
-	int64_t wait_ms;       /* before the answer */
-	int64_t bytes_per_s;   /* 0: as fast as it goes */
-	int64_t skew_s;        /* the server's clock is off by this */
+	int64_t page_max;       /* keys on one page; 0: as asked */
+	int64_t cut_at;         /* bytes of the reply's body; -1: whole */
+	int64_t cut_header_at;  /* bytes of its header; -1: whole */
+	int64_t cut_upload_at;  /* bytes of the request's body; -1: whole */
+	int64_t short_by;       /* so many bytes less, in a sound reply */
+	int64_t long_by;        /* Content-Length promises so much more */
+	int64_t wait_ms;        /* before the answer */
+	int64_t upload_wait_ms; /* before the request's body is taken */
+	int64_t bytes_per_s;    /* 0: as fast as it goes */
+	int64_t skew_s;         /* the server's clock is off by this */
 	bool wrong_etag;
 	bool ignore_conditions;
 	bool reject_conditions;

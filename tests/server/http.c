@@ -162,6 +162,14 @@ static enum MHD_Result answer(struct request *r)
 	return answer_send(r);
 }
 
+/* Leaves the body on its way for a while. */
+static bool delay_body(struct request *r)
+{
+	return r->status == 0 && r->length > 0 && r->fault.upload_wait_ms > 0 &&
+	    pause_connection(r->server->pause, r->connection,
+		r->fault.upload_wait_ms);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
     const char *url, const char *method, const char *version, const char *bytes,
     size_t *len, void **request)
@@ -175,12 +183,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 	if (r->phase == PHASE_ANSWER)
 		return answer_send(r);
 	if (r->phase == PHASE_HEADERS) {
-		r->phase = PHASE_BODY;
 		begin(r, connection, method);
+		r->phase = delay_body(r) ? PHASE_DELAY : PHASE_BODY;
 		expect = request_header(r, "Expect");
 		if (r->status == 0 || !expect)
 			return MHD_YES;
 	} else if (*len > 0) {
+		r->phase = PHASE_BODY;
 		body_append(r, bytes, *len);
 		r->received += (int64_t)*len;
 		*len = 0;
@@ -188,6 +197,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 		    r->received < r->fault.cut_upload_at)
 			return MHD_YES;
 		return answer_cut(r);
+	} else if (r->phase == PHASE_DELAY) {
+		r->phase = PHASE_BODY; /* resumed, before the first bytes */
+		return MHD_YES;
 	}
 	if (r->is_control)
 		control_finish(r);

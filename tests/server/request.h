@@ -36,6 +36,7 @@ struct param {
 
 enum request_phase {
 	PHASE_HEADERS, /* nothing was looked at yet */
+	PHASE_DELAY,   /* the body waits on its way */
 	PHASE_BODY,    /* the body arrives */
 	PHASE_ANSWER,  /* the answer is ready and may go */
 };

@@ -487,6 +487,14 @@ network_faults() {
 	server_faults 'PUT upload-reset-at=100000'
 	s3 /demo/f3 -T "$dir/large"
 	check "upload-reset-at cuts the upload" test "$failed" -ne 0
+	server_faults 'PUT upload-delay=60000'
+	truncate -s 30000000 "$dir/larger"
+	signed /demo/f3 -T "$dir/larger" -m 1 -w '%{size_upload}'
+	breaks "upload-delay waits" 28
+	check "the body stays on the way" test "$status" -lt 25000000
+	server_faults 'PUT upload-delay=300'
+	signed /demo/delayed -T "$dir/larger"
+	answers "and then comes whole" 200
 	server_faults ''
 	s3 /demo/f3
 	answers "nothing is stored" 404
