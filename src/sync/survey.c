@@ -421,7 +421,7 @@ static void hold(struct plan *p, enum decide_hold why, const char *detail)
 	held.hold = why;
 	free.hold = HOLD_NONE;
 	if (decide(&held).row == decide(&free).row ||
-	    (p->input.hold != HOLD_NONE && p->input.hold < why))
+	    (p->input.hold != HOLD_NONE && p->input.hold <= why))
 		return;
 	p->input.hold = why;
 	p->detail = detail;

@@ -20,7 +20,7 @@ static int open_failed(int sys, struct error *err)
 {
 	switch (sys) {
 	case ENOENT:
-		error_set(err, ERROR_CHANGED, "the file has vanished");
+		error_set(err, ERROR_CHANGED, "the file vanished");
 		break;
 	case ELOOP:
 		return error_set(err, ERROR_BLOCKED,

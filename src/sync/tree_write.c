@@ -64,10 +64,11 @@ static void open_temp(struct tree_writer *w)
 		open_named(w);
 }
 
-/* Who may not make temporary files can no more download than to a full disk. */
+/* Who may not make temporary files, or whose root was removed, can no more
+ * download than to a full disk. */
 static int temp_failed(struct error *err)
 {
-	if (err->sys == EACCES || err->sys == EPERM)
+	if (err->sys == EACCES || err->sys == EPERM || err->sys == ENOENT)
 		err->kind = ERROR_NO_SPACE;
 	return -1;
 }

@@ -645,7 +645,7 @@ static int read_open(struct tree *tree, const char *key, size_t len,
 	rewrite(t, key, len);
 	n = sim_tree_find(t, key, len);
 	if (n == NULL)
-		return error_set(err, ERROR_CHANGED, "the file has vanished");
+		return error_set(err, ERROR_CHANGED, "the file vanished");
 	if (n->kind != SIM_FILE)
 		return error_set(err, ERROR_BLOCKED, "not a regular file");
 	if (n->locked || obstacle(t, key, len) != NULL ||
