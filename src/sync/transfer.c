@@ -24,12 +24,25 @@ static void start(struct transfer *t, const struct manifest_pending *row,
 		transfer_download_start(j);
 }
 
+/* How long the row is to wait still. Longer than it was ever told to means
+ * that the clock was set back: it waits no more. */
+static int64_t time_left_ns(const struct transfer *t,
+    const struct manifest_pending *row, bool tried)
+{
+	int64_t left_ns = row->next_at_ns - clock_wall_ns();
+	int64_t most_ns = tried ? transfer_job_backoff_ns(row->attempts)
+				: t->request->settle_ns;
+
+	return left_ns > 0 && left_ns <= most_ns ? left_ns : 0;
+}
+
 /* What to do with one row in this round. */
 static void take_row(struct transfer *t, const struct manifest_pending *row,
     bool first_round)
 {
 	int action = decide_action_parse(row->action);
 	bool tried = row->attempts > 0 || row->error != NULL;
+	int64_t left_ns = time_left_ns(t, row, tried);
 
 	if (action != ACTION_UPLOAD && action != ACTION_DOWNLOAD)
 		return;
@@ -39,19 +52,12 @@ static void take_row(struct transfer *t, const struct manifest_pending *row,
 		t->result->waiting += first_round;
 		return;
 	}
-	if (row->next_at_ns > clock_wall_ns() &&
-	    !(tried && t->request->patient)) {
-		if (tried) {
-			t->result->waiting++;
-			return;
-		}
-		t->unsettled++;
-		if (t->next_settle_ns == 0 ||
-		    row->next_at_ns < t->next_settle_ns)
-			t->next_settle_ns = row->next_at_ns;
-		return;
-	}
-	start(t, row, (enum decide_action)action);
+	if (left_ns == 0 || (tried && t->request->patient))
+		start(t, row, (enum decide_action)action);
+	else if (tried)
+		t->result->waiting++;
+	else
+		transfer_job_await(t, left_ns);
 }
 
 static void report_progress(struct transfer *t)
@@ -159,12 +165,12 @@ static void run_round(struct transfer *t, bool first_round)
 	transfer_job_commit(t);
 }
 
-static void sleep_until(struct transfer *t, int64_t wall_ns)
+static void sleep_until(struct transfer *t, int64_t mono_ns)
 {
 	int64_t left_ns;
 
 	while (!transfer_job_ending(t) &&
-	    (left_ns = wall_ns - clock_wall_ns()) > 0) {
+	    (left_ns = mono_ns - clock_mono_ns()) > 0) {
 		check_stop(t);
 		turn(t, true, left_ns < WAIT_NS ? left_ns : WAIT_NS);
 	}

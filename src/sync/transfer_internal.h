@@ -78,7 +78,7 @@ struct transfer {
 	int64_t staged_bytes, staged_since_ns;
 
 	int64_t commit_since_ns; /* mono, of the oldest uncommitted row */
-	int64_t next_settle_ns;  /* wall; 0: nothing unsettled was left */
+	int64_t next_settle_ns;  /* mono; 0: nothing unsettled was left */
 	int64_t unsettled;
 	int network_failures; /* in a row */
 	int64_t keys_done, bytes_done;
@@ -104,6 +104,8 @@ void transfer_job_refused(struct job *j, const struct s3_result *result);
 void transfer_job_damaged(struct job *j, const struct error *error);
 void transfer_job_unsettled(struct job *j);
 
+/* A file is too young for so long still: for another round. */
+void transfer_job_await(struct transfer *t, int64_t left_ns);
 /* No more jobs: ${error} is why. The first reason counts. */
 void transfer_job_end_all(struct transfer *t, const struct error *error);
 bool transfer_job_ending(const struct transfer *t);

@@ -328,17 +328,24 @@ void transfer_job_damaged(struct job *j, const struct error *error)
 	job_free(j);
 }
 
-/* Too young: a row for the next round, with the file as it is now. */
-void transfer_job_unsettled(struct job *j)
+void transfer_job_await(struct transfer *t, int64_t left_ns)
 {
-	struct transfer *t = j->t;
-	int64_t at_ns = survey_settled_at(&j->local, t->request->settle_ns,
-	    clock_wall_ns());
+	int64_t at_ns = clock_mono_ns() + left_ns;
 
-	put_row(j, j->action, j->reason, 0, at_ns, NULL);
 	t->unsettled++;
 	if (t->next_settle_ns == 0 || at_ns < t->next_settle_ns)
 		t->next_settle_ns = at_ns;
+}
+
+/* Too young: a row for the next round, with the file as it is now. */
+void transfer_job_unsettled(struct job *j)
+{
+	int64_t now_ns = clock_wall_ns();
+	int64_t at_ns =
+	    survey_settled_at(&j->local, j->t->request->settle_ns, now_ns);
+
+	put_row(j, j->action, j->reason, 0, at_ns, NULL);
+	transfer_job_await(j->t, at_ns - now_ns);
 	job_free(j);
 }
 

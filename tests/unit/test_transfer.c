@@ -488,6 +488,50 @@ static void a_file_of_the_future_does_not_wait(void **state)
 	assert_synced(f, "k");
 }
 
+/* It was set back after it had been told when to go on. */
+static void a_clock_that_is_set_back_stops_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began_ns;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	have_file(f, "young", 5);
+	have_object(f, "failed", 5);
+	sim_script(&f->world.sim, FAULT_FAILED, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->transferred, 0);
+	f->world.sim.wall_ns -= 3600 * CLOCK_SECOND;
+	began_ns = f->world.sim.mono_ns;
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "young");
+	assert_synced(f, "failed");
+	assert_true(f->world.sim.mono_ns - began_ns < 5 * CLOCK_SECOND);
+}
+
+static void set_back(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->world.sim.wall_ns -= 3600 * CLOCK_SECOND;
+	f->world.sim.world = NULL;
+}
+
+static void a_clock_that_is_set_back_meanwhile_stops_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began_ns = f->world.sim.mono_ns;
+
+	f->settle_ns = 2 * CLOCK_SECOND;
+	f->patient = true;
+	have_file(f, "k", 5);
+	plan(f);
+	f->world.sim.world = set_back;
+	f->world.sim.arg = f;
+	assert_int_equal(perform(f), 0);
+	assert_synced(f, "k");
+	assert_true(f->world.sim.mono_ns - began_ns < 5 * CLOCK_SECOND);
+}
+
 /*
  * Breakers
  */
@@ -1083,6 +1127,8 @@ int main(void)
 		T(patience_waits_until_it_has_settled),
 		T(patience_has_an_end),
 		T(a_file_of_the_future_does_not_wait),
+		T(a_clock_that_is_set_back_stops_nothing),
+		T(a_clock_that_is_set_back_meanwhile_stops_nothing),
 		T(a_full_disk_stops_downloads_only),
 		T(a_full_disk_counts_once),
 		T(sixteen_network_failures_end_it),
