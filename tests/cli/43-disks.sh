@@ -15,7 +15,7 @@ disk() {
 	mount -t tmpfs -o "size=$2,mode=755" disk "$1"
 }
 resize() { # DIRECTORY SIZE
-	mount -o "remount,size=$2" "$1"
+	mount -o "remount,size=$2,mode=755" disk "$1"
 }
 
 # ---- a root whose disk is not mounted ---------------------------------------
