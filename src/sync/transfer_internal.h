@@ -67,8 +67,8 @@ struct transfer {
 	struct transfer_result *result;
 	struct work *work;
 	struct error *err;
-	bool failed;        /* *err is set: end early */
-	int64_t room;       /* downloads of this size found none */
+	bool failed;  /* *err is set: end early */
+	int64_t room; /* downloads of this size found none */
 
 	size_t slots;       /* jobs preparing or on the network */
 	size_t alive;       /* jobs in any step */

@@ -46,7 +46,7 @@ for key in grows shrinks changes touched replaced vanishes becomes-dir \
 done
 letters a $large >"$work/roots/A/stays"
 letters b $large >"$work/replacement"
-faults "PUT upload-delay=1500"
+faults "PUT upload-delay=3000"
 begin_sync
 check "all uploads are under way" eventually 20 has_asked PUT 9
 echo more >>"$work/roots/A/grows"
@@ -82,7 +82,7 @@ quiet "and it is quiet" A
 for i in $(seq 10); do
 	letters a 200000 >"$work/roots/A/small$i"
 done
-faults "PUT upload-delay=1000"
+faults "PUT upload-delay=2000"
 begin_sync
 check "all uploads are under way" eventually 20 has_asked PUT 10
 for i in $(seq 10); do
@@ -110,10 +110,10 @@ mkdir "$work/roots/A/early"
 for key in grows vanishes becomes-fifo becomes-link becomes-dir unlucky; do
 	echo "$key" >"$work/roots/A/early/$key"
 done
-faults "LIST delay=1000"
+faults "LIST delay=2000"
 begin_sync
 check "the listing is under way" eventually 20 has_asked LIST 1
-sleep 0.3 # the scan is over by now
+sleep 0.5 # the scan is over by now
 cd "$work/roots/A/early" || exit
 echo more >>grows
 rm vanishes becomes-*
@@ -162,7 +162,7 @@ remote_put taken/free "$work/object"
 remote_put taken/replaced "$work/object"
 remote_put taken/deleted "$work/object"
 mkdir "$work/outside"
-faults "GET delay=1000"
+faults "GET delay=1500"
 begin_sync
 check "all downloads are under way" eventually 20 has_asked GET 10
 mkdir -p "$work/roots/A/taken"
@@ -213,10 +213,10 @@ quiet "and it is quiet" A
 
 rm -r "$work/roots/A/taken"
 letters d 2000 >"$work/object"
-faults "LIST delay=1000"
+faults "LIST delay=2000"
 begin_sync
 check "the listing is under way" eventually 20 has_asked LIST 1
-sleep 0.3
+sleep 0.5
 remote_put taken/replaced "$work/object"
 remote_delete taken/deleted
 end_sync
@@ -236,7 +236,7 @@ quiet "and it is quiet" A
 # ---- the root itself --------------------------------------------------------
 
 rm -r "$work/roots/A/taken"
-faults "GET delay=1000"
+faults "GET delay=1500"
 begin_sync --jobs 4
 check "downloads are under way" eventually 20 has_asked GET 4
 rm -rf "$work/roots/A"

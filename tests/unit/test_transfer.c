@@ -536,24 +536,40 @@ static void a_clock_that_is_set_back_meanwhile_stops_nothing(void **state)
  * Breakers
  */
 
-static void a_full_disk_stops_downloads_only(void **state)
+static void a_full_disk_stops_what_is_as_large(void **state)
 {
 	struct fixture *f = *state;
 
 	have_object(f, "a", 5);
-	have_object(f, "b", 5);
-	have_object(f, "c", 5);
-	have_file(f, "d", 5);
+	have_object(f, "as-large", 5);
+	have_object(f, "larger", 6);
+	have_object(f, "smaller", 4);
+	have_file(f, "up", 5);
 	f->jobs = 1;
 	f->patient = true;
 	sim_script(&f->world.sim, FAULT_NO_SPACE, 0, 1);
 	assert_int_equal(cycle(f), 0);
 	assert_int_equal(f->failed, 1);
 	assert_int_equal(f->result.waiting, 2);
-	assert_int_equal(f->world.bucket.usage.requests[S3_KIND_GET], 1);
-	assert_synced(f, "d");
+	assert_int_equal(f->world.bucket.usage.requests[S3_KIND_GET], 2);
+	assert_synced(f, "smaller");
+	assert_synced(f, "up");
 	assert_int_equal(cycle(f), 0); /* there is room again */
-	assert_agreed(f, 4);
+	assert_agreed(f, 5);
+}
+
+/* It is the disk's failure, not the key's: the pause does not grow. */
+static void a_full_disk_is_tried_again_soon(void **state)
+{
+	struct fixture *f = *state;
+
+	have_object(f, "a", 5);
+	f->patient = true;
+	f->world.sim.dials[FAULT_NO_SPACE].per_mille = 1000;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(pending(f, "a")->attempts, 1);
+	}
 }
 
 /* What waits is counted once, however often young files make it look. */
@@ -1129,7 +1145,8 @@ int main(void)
 		T(a_file_of_the_future_does_not_wait),
 		T(a_clock_that_is_set_back_stops_nothing),
 		T(a_clock_that_is_set_back_meanwhile_stops_nothing),
-		T(a_full_disk_stops_downloads_only),
+		T(a_full_disk_stops_what_is_as_large),
+		T(a_full_disk_is_tried_again_soon),
 		T(a_full_disk_counts_once),
 		T(sixteen_network_failures_end_it),
 		T(a_refusal_ends_it_at_once),
