@@ -26,10 +26,10 @@ int http_new(struct http **http, const struct http_options *options,
     struct error *err);
 void http_free(struct http *http); /* after all of its calls */
 
-#define HTTP_HEADERS_MAX 16
+#define HTTP_HEADERS_MAX 32
 
 struct http_request { /* must live until the exchange has ended */
-	const char *method; /* "GET"; "PUT" where there is a body */
+	const char *method; /* "GET" */
 	const char *url;
 	const char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; "Name:" none */
 	size_t header_count;

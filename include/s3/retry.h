@@ -23,20 +23,26 @@ enum retry_class {
 	RETRY_FATAL,       /* no key has another answer */
 };
 
-/* What was asked for, as far as it decides what an answer means. */
+/* What was asked for, as far as it decides what an answer means. A completion
+ * has its condition's bit, too. */
 enum retry_asked {
 	RETRY_LIST = 1,
 	RETRY_GET = 2,
-	RETRY_PUT = 4,      /* whatever is there */
-	RETRY_PUT_NEW = 8,  /* If-None-Match: * */
-	RETRY_PUT_SAME = 16 /* If-Match */
+	RETRY_HEAD = 4,
+	RETRY_PUT = 8,       /* whatever is there */
+	RETRY_PUT_NEW = 16,  /* If-None-Match: * */
+	RETRY_PUT_SAME = 32, /* If-Match */
+	RETRY_DELETE = 64,
+	RETRY_COMPLETE = 128,
+	RETRY_ABORT = 256,
+	RETRY_PARTS = 512,   /* ListParts */
 };
 
 /* A 2xx reply that S3 cannot have meant, in the place of a CURLcode. */
 #define RETRY_GARBLED (-1)
 
 struct retry_reply {
-	enum retry_asked asked;
+	unsigned asked;          /* enum retry_asked, or'ed */
 	int curl;               /* CURLcode, RETRY_GARBLED, or 0: see status */
 	int status;             /* HTTP */
 	int sys;                /* errno of a failed connect, or 0 */
@@ -53,7 +59,7 @@ struct retry_rule {
 	int curl;                /* 0: any */
 	int status;              /* 0: any */
 	const char *code;        /* NULL: any */
-	unsigned asked;          /* 0: any; else enum retry_asked, or'ed */
+	unsigned asked;           /* 0: any; else enum retry_asked, or'ed */
 	enum retry_class class;
 	enum s3_outcome outcome; /* if not asked again */
 	enum error_kind kind;

@@ -62,7 +62,7 @@ enum s3_outcome {
 	S3_EXISTS,   /* PUT If-None-Match: the key is there (412), or another
 	              * writer is at it (409 after retries) */
 	S3_CHANGED,  /* If-Match: the object is another one now (412) */
-	S3_ABSENT,   /* NoSuchKey */
+	S3_ABSENT,   /* NoSuchKey, NoSuchUpload */
 	S3_ARCHIVED, /* InvalidObjectState: must be restored first */
 	S3_DENIED,   /* AccessDenied for this request */
 	S3_REFUSED,  /* no other request can succeed either: NoSuchBucket, wrong
@@ -76,7 +76,7 @@ struct s3_result {
 	struct error error;      /* names no key: the caller does */
 	int http_status;         /* 0: no answer */
 	int attempts;            /* made */
-	struct etag etag;        /* PUT: of the object written; borrowed */
+	struct etag etag;        /* of the object or part written; borrowed */
 	bool etag_not_md5;       /* the reply says so (KMS, SSE-C) */
 };
 
@@ -113,7 +113,10 @@ struct s3_list {
 void s3_list(struct s3 *s3, const struct s3_list *request);
 
 struct s3_head { /* of a GET's reply */
-	int64_t size;      /* Content-Length */
+	int64_t size;      /* of the object */
+	int64_t offset;    /* of the first byte that comes: as asked, or 0
+	                    * where the server gives no ranges */
+	int64_t length;    /* bytes that come: Content-Length */
 	int64_t mtime_ms;  /* Last-Modified; -1 none */
 	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it;
 	                        * INT64_MIN none */
@@ -125,6 +128,7 @@ struct s3_get {
 	const char *key;   /* key and etag must live until done is called */
 	size_t key_len;
 	const struct etag *if_match; /* NULL or empty: any */
+	int64_t offset, length;      /* a range of it; length 0: all of it */
 	/* A good reply begins: once for each attempt, so it starts over. */
 	int (*begin)(void *arg, const struct s3_head *head, struct error *err);
 	int (*data)(void *arg, const void *bytes, size_t len,
@@ -140,12 +144,15 @@ struct s3_put {
 	size_t key_len;
 	int64_t size;
 	const unsigned char *sha256; /* 32 bytes; NULL: UNSIGNED-PAYLOAD */
-	/* Where the content's 16 bytes of MD5 are by the time the last byte was
-	 * read; NULL: nowhere. It tells our own object from another's when a
-	 * reply was lost and the next attempt finds the key taken. */
-	const unsigned char *md5;
+	/* A conditional PUT carries a token of its own, so that when a reply was
+	 * lost and the next attempt finds the key taken, one HEAD tells whether
+	 * it is by us. */
 	const struct etag *if_match; /* replace exactly this; NULL: */
 	bool if_none_match;          /* only where nothing is */
+	/* A part (1 … 10000) of an upload of s3/s3_multipart.h, which knows no
+	 * conditions and no mtime; upload_id NULL: an object. */
+	const char *upload_id;
+	int part_number;
 	int64_t mtime_ns;  /* sent as x-amz-meta-mtime; INT64_MIN: not */
 	/* Bytes at ${offset}; every attempt starts at 0 again. Returns how
 	 * many, at least 1; -1 with *err ends the request with S3_ABORTED,
@@ -157,6 +164,29 @@ struct s3_put {
 };
 void s3_put(struct s3 *s3, const struct s3_put *request);
 
+struct s3_delete {
+	const char *key;   /* key and etag must live until done is called */
+	size_t key_len;
+	const struct etag *if_match; /* NULL: whatever is there */
+	/* S3_DONE also where nothing was: S3 does not tell. */
+	void (*done)(void *arg, const struct s3_result *result);
+	void *arg;
+};
+void s3_delete(struct s3 *s3, const struct s3_delete *request);
+
+/* Within the bucket, by the server: contents of up to 5 GiB, metadata too. */
+struct s3_copy {
+	const char *from;  /* keys and etag must live until done is called */
+	size_t from_len;
+	const char *key;
+	size_t key_len;
+	const struct etag *if_match; /* replace exactly this; NULL: */
+	bool if_none_match;          /* only where nothing is */
+	void (*done)(void *arg, const struct s3_result *result);
+	void *arg;
+};
+void s3_copy(struct s3 *s3, const struct s3_copy *request);
+
 /* Moves everything on; returns when a callback ran, s3_wake was called or
  * ${timeout_ns} has passed. 0, or -1 where libcurl itself failed. */
 int s3_wait(struct s3 *s3, int64_t timeout_ns, struct error *err);
@@ -164,7 +194,12 @@ void s3_wake(struct s3 *s3); /* from any thread */
 /* What was submitted so far ends with S3_ABORTED, in the next s3_wait. */
 void s3_abort_all(struct s3 *s3);
 
-enum s3_kind { S3_KIND_LIST, S3_KIND_GET, S3_KIND_PUT, S3_KIND_COUNT };
+enum s3_kind {
+	S3_KIND_LIST, S3_KIND_GET, S3_KIND_HEAD, S3_KIND_PUT, S3_KIND_DELETE,
+	S3_KIND_COPY, S3_KIND_CREATE_UPLOAD, S3_KIND_UPLOAD_PART,
+	S3_KIND_COMPLETE_UPLOAD, S3_KIND_ABORT_UPLOAD, S3_KIND_LIST_PARTS,
+	S3_KIND_COUNT
+};
 struct s3_usage {
 	int64_t requests[S3_KIND_COUNT]; /* attempts included */
 	int64_t retries;

@@ -17,7 +17,7 @@
 /* The SHA-256 of no bytes. */
 #define SIGV4_EMPTY                                                            \
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define SIGV4_HEADERS_MAX 24
+#define SIGV4_HEADERS_MAX 32
 
 struct sigv4_header {
 	const char *name; /* in lower case */

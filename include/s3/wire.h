@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "s3/endpoint.h"
 #include "s3/http.h"
+#include "s3/s3_multipart.h"
 #include "s3/s3.h"
 #include "s3/sigv4.h"
 
@@ -21,6 +22,9 @@ struct wire_sender { /* who asks, and where; all borrowed */
 };
 
 #define WIRE_MTIME_MAX 40
+#define WIRE_NUMBER_MAX 24
+/* Metadata by which we know our own object: x-amz-meta- and this. */
+#define WIRE_TOKEN "x-amz-meta-s3sync-token"
 
 struct wire { /* one request's memory; may be used again and again */
 	struct http_request request; /* what http_call_start wants */
@@ -31,6 +35,9 @@ struct wire { /* one request's memory; may be used again and again */
 	char payload[2 * 32 + 1];
 	char etag[ETAG_MAX + 3];
 	char mtime[WIRE_MTIME_MAX];
+	char number[WIRE_NUMBER_MAX];
+	char range[2 * WIRE_NUMBER_MAX];
+	struct strbuf source; /* of a copy */
 };
 
 void wire_init(struct wire *w);
@@ -41,8 +48,27 @@ void wire_list(struct wire *w, const struct wire_sender *sender,
     const struct s3_list *list, int64_t wall_ns);
 void wire_get(struct wire *w, const struct wire_sender *sender,
     const struct s3_get *get, int64_t wall_ns);
+void wire_head(struct wire *w, const struct wire_sender *sender,
+    const char *key, size_t key_len, int64_t wall_ns);
+/* ${token} NULL: none. */
 void wire_put(struct wire *w, const struct wire_sender *sender,
-    const struct s3_put *put, int64_t wall_ns);
+    const struct s3_put *put, const char *token, int64_t wall_ns);
+void wire_delete(struct wire *w, const struct wire_sender *sender,
+    const struct s3_delete *request, int64_t wall_ns);
+/* ${bucket} is that of both keys. */
+void wire_copy(struct wire *w, const struct wire_sender *sender,
+    const struct s3_copy *copy, const char *bucket, int64_t wall_ns);
+
+void wire_create(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_create *create, int64_t wall_ns);
+/* ${body} is the document that names the parts. */
+void wire_complete(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_complete *complete, const struct strbuf *body,
+    int64_t wall_ns);
+void wire_abort(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_abort *abort, int64_t wall_ns);
+void wire_parts(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_parts *parts, int64_t wall_ns);
 
 /* The text of x-amz-meta-mtime, as rclone writes it: seconds, and a fraction
  * without the zeros at its end. */

@@ -34,12 +34,12 @@ void xml_page_free(struct xml_page *p); /* NULL: nothing */
 int xml_page_feed(struct xml_page *p, const void *bytes, size_t len);
 
 enum xml_verdict {
-	XML_PAGE,   /* a whole, well-formed page */
+	XML_SOUND, /* a whole, well-formed page */
 	XML_ERROR,  /* S3 changed its mind after "200 OK": an <Error> */
 	XML_BROKEN, /* cut short, malformed, or not S3; *err says why */
 };
 
-/* After the last byte. ${page} is the caller's where XML_PAGE, else NULL. */
+/* After the last byte. ${page} is the caller's where XML_SOUND, else NULL. */
 enum xml_verdict xml_page_end(struct xml_page *p, struct s3_page **page,
     struct xml_error *error, struct error *err);
 

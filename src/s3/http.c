@@ -226,11 +226,12 @@ static void set_request(struct http_call *call, const struct http_request *r)
 	curl_easy_setopt(easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 	    r->header_count ? call->headers : NULL);
-	/* HTTPGET undoes UPLOAD; the method's name is set for both. */
-	if (r->body_size < 0)
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	else
+	/* HTTPGET undoes UPLOAD and NOBODY; the method's name is set for all. */
+	curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	if (r->body_size >= 0)
 		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+	else if (strcmp(r->method, "HEAD") == 0)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
 	    (curl_off_t)r->body_size);
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-#define ERROR_BODY_MAX ((size_t)65536)
+#define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
 #define WINDOW_MIN 4
 #define NARROW_EVERY_NS CLOCK_SECOND
 
@@ -81,22 +81,11 @@ void s3_page_free(struct s3_page *page)
 /* ---- how a request ends ------------------------------------------------- */
 
 static void call_done(struct s3 *s3, struct request *r,
-    const struct s3_result *result, struct s3_page *page)
+    const struct s3_result *result, void *value)
 {
 	s3->called = true;
-	switch (r->kind) {
-	case S3_KIND_LIST:
-		r->ask.list.done(r->ask.list.arg, result, page);
-		break;
-	case S3_KIND_GET:
-		r->ask.get.done(r->ask.get.arg, result);
-		break;
-	case S3_KIND_PUT:
-		r->ask.put.done(r->ask.put.arg, result);
-		break;
-	case S3_KIND_COUNT:
-		assert(false);
-	}
+	s3_operation_done(r, result, value);
+	strbuf_release(&r->body);
 	free(r);
 }
 
@@ -113,9 +102,9 @@ static void clear_reply(struct slot *slot)
 	error_clear(&slot->stop);
 }
 
-/* The slot is free before the callback runs. */
-void s3_complete(struct slot *slot, struct s3_result *result,
-    struct s3_page *page)
+/* The slot is free before the callback runs, but for the bytes of ${result}
+ * and ${value}: those stay until its next request begins. */
+void s3_complete(struct slot *slot, struct s3_result *result, void *value)
 {
 	struct s3 *s3 = slot->s3;
 	struct request *r = slot->request;
@@ -129,7 +118,7 @@ void s3_complete(struct slot *slot, struct s3_result *result,
 	slot->next_free = s3->free_slots;
 	s3->free_slots = slot;
 	s3->busy--;
-	call_done(s3, r, result, page);
+	call_done(s3, r, result, value);
 }
 
 void s3_complete_stopped(struct slot *slot)
@@ -164,15 +153,16 @@ void s3_narrow_window(struct s3 *s3)
 }
 
 void s3_complete_done(struct slot *slot, const struct etag *etag,
-    bool etag_not_md5, struct s3_page *page)
+    bool etag_not_md5, void *value)
 {
-	struct s3_result result = { .outcome = S3_DONE, .http_status = 200,
+	struct s3_result result = { .outcome = S3_DONE,
+		.http_status = http_call_status(slot->call),
 		.etag_not_md5 = etag_not_md5 };
 
 	if (etag)
 		result.etag = *etag;
 	widen_window(slot->s3);
-	s3_complete(slot, &result, page);
+	s3_complete(slot, &result, value);
 }
 
 void s3_try_again(struct slot *slot, int64_t delay_ns)
@@ -186,7 +176,7 @@ void s3_try_again(struct slot *slot, int64_t delay_ns)
 
 /* ---- queue and slots ---------------------------------------------------- */
 
-static struct request *enqueue(struct s3 *s3, enum s3_kind kind)
+struct request *s3_enqueue(struct s3 *s3, enum s3_kind kind)
 {
 	struct request *r = alloc_zero(1, sizeof(*r));
 
@@ -198,18 +188,34 @@ static struct request *enqueue(struct s3 *s3, enum s3_kind kind)
 
 void s3_list(struct s3 *s3, const struct s3_list *request)
 {
-	enqueue(s3, S3_KIND_LIST)->ask.list = *request;
+	s3_enqueue(s3, S3_KIND_LIST)->ask.list = *request;
 }
 
 void s3_get(struct s3 *s3, const struct s3_get *request)
 {
-	enqueue(s3, S3_KIND_GET)->ask.get = *request;
+	s3_enqueue(s3, S3_KIND_GET)->ask.get = *request;
 }
 
 void s3_put(struct s3 *s3, const struct s3_put *request)
 {
+	struct request *r = s3_enqueue(s3, request->upload_id ?
+	    S3_KIND_UPLOAD_PART : S3_KIND_PUT);
+
 	assert(request->size >= 0);
-	enqueue(s3, S3_KIND_PUT)->ask.put = *request;
+	r->ask.put = *request;
+	if (!request->upload_id &&
+	    (request->if_none_match || request->if_match))
+		s3_multipart_token(r->token);
+}
+
+void s3_delete(struct s3 *s3, const struct s3_delete *request)
+{
+	s3_enqueue(s3, S3_KIND_DELETE)->ask.delete = *request;
+}
+
+void s3_copy(struct s3 *s3, const struct s3_copy *request)
+{
+	s3_enqueue(s3, S3_KIND_COPY)->ask.copy = *request;
 }
 
 static struct request *dequeue(struct s3 *s3)
@@ -234,7 +240,7 @@ static void start_queued(struct s3 *s3)
 			slot->call = http_call_new(s3->http, &s3_attempt_events,
 			    slot);
 			wire_init(&slot->wire);
-			strbuf_init(&slot->body, ERROR_BODY_MAX);
+			strbuf_init(&slot->body, DOCUMENT_MAX);
 		}
 		s3_attempt_start(slot);
 	}

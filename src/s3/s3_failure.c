@@ -2,6 +2,7 @@
 /* What a bad reply, or none, means for a request: by the table of retry.c. */
 #include "s3/s3_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -67,26 +68,78 @@ static int64_t asked_delay_ns(const struct slot *slot)
 	return 0;
 }
 
-static enum retry_asked asked(const struct request *r)
+static unsigned asked(const struct request *r)
 {
-	if (r->settling || r->kind == S3_KIND_LIST)
-		return RETRY_LIST;
-	if (r->kind == S3_KIND_GET)
-		return RETRY_GET;
-	if (r->ask.put.if_match)
-		return RETRY_PUT_SAME;
-	return r->ask.put.if_none_match ? RETRY_PUT_NEW : RETRY_PUT;
+	static const unsigned by_kind[S3_KIND_COUNT] = {
+		[S3_KIND_LIST] = RETRY_LIST,
+		[S3_KIND_GET] = RETRY_GET,
+		[S3_KIND_HEAD] = RETRY_HEAD,
+		[S3_KIND_DELETE] = RETRY_DELETE,
+		[S3_KIND_CREATE_UPLOAD] = RETRY_PUT,
+		[S3_KIND_UPLOAD_PART] = RETRY_PUT,
+		[S3_KIND_ABORT_UPLOAD] = RETRY_ABORT,
+		[S3_KIND_LIST_PARTS] = RETRY_PARTS,
+	};
+	const struct s3_multipart_complete *complete = &r->ask.complete;
+	enum s3_kind kind = s3_operation_kind(r);
+
+	switch (kind) {
+	case S3_KIND_PUT:
+		return r->ask.put.if_match ? RETRY_PUT_SAME :
+		    r->ask.put.if_none_match ? RETRY_PUT_NEW : RETRY_PUT;
+	case S3_KIND_COPY:
+		return r->ask.copy.if_match ? RETRY_PUT_SAME :
+		    r->ask.copy.if_none_match ? RETRY_PUT_NEW : RETRY_PUT;
+	case S3_KIND_COMPLETE_UPLOAD:
+		return RETRY_COMPLETE |
+		    (complete->if_match ? RETRY_PUT_SAME :
+		    complete->if_none_match ? RETRY_PUT_NEW : RETRY_PUT);
+	case S3_KIND_LIST:
+	case S3_KIND_GET:
+	case S3_KIND_HEAD:
+	case S3_KIND_DELETE:
+	case S3_KIND_CREATE_UPLOAD:
+	case S3_KIND_UPLOAD_PART:
+	case S3_KIND_ABORT_UPLOAD:
+	case S3_KIND_LIST_PARTS:
+	case S3_KIND_COUNT:
+		break;
+	}
+	return by_kind[kind];
 }
 
 /*
- * A condition failed, but an earlier attempt may have been done and its reply
- * lost: then what is in the way is our own. One LIST tells.
+ * A condition failed, or an upload is gone, but an earlier attempt may have
+ * been done and its reply lost: then what is in the way is our own. One HEAD
+ * tells.
  */
 static bool should_settle(const struct request *r,
     const struct retry_rule *rule)
 {
-	return r->kind == S3_KIND_PUT && rule->class == RETRY_CONFLICT &&
-	    r->doubtful && r->ask.put.md5 && !r->settling;
+	return r->doubtful && !r->settling &&
+	    (rule->class == RETRY_CONFLICT ||
+	    (r->kind == S3_KIND_COMPLETE_UPLOAD &&
+	    rule->outcome == S3_ABSENT));
+}
+
+void s3_failure_settle(struct slot *slot, int status)
+{
+	slot->request->settling = true;
+	slot->request->doubt_status = status;
+	s3_try_again(slot, 0);
+}
+
+void s3_failure_not_ours(struct slot *slot)
+{
+	struct request *r = slot->request;
+	struct retry_reply reply = { .status = r->doubt_status };
+
+	if (reply.status == 404)
+		snprintf(reply.error.code, sizeof(reply.error.code),
+		    "NoSuchUpload");
+	r->settling = false;
+	r->doubtful = false;
+	s3_failure_reply(slot, &reply);
 }
 
 static void complete_failed(struct slot *slot, const struct retry_rule *rule,
@@ -180,8 +233,7 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 	    learn_clock(slot, &reply->error)) {
 		s3_try_again(slot, 0);
 	} else if (should_settle(r, rule)) {
-		r->settling = true;
-		s3_try_again(slot, 0);
+		s3_failure_settle(slot, reply->status);
 	} else {
 		complete_failed(slot, rule, reply);
 	}
@@ -199,6 +251,10 @@ void s3_failure_status(struct slot *slot, int status)
 {
 	struct retry_reply reply = { .status = status };
 
+	if (slot->request->settling && status == 404) {
+		s3_failure_not_ours(slot);
+		return;
+	}
 	xml_error_parse(strbuf_text(&slot->body), slot->body.len, &reply.error);
 	s3_failure_reply(slot, &reply);
 }

@@ -5,9 +5,11 @@
  * waits for the time of its next attempt. That a request keeps its slot
  * meanwhile is what slows everybody down when the server has trouble.
  *
- *   s3.c          queue, slots and the loop; how a request ends
- *   s3_attempt.c  one attempt, and what a good reply gives
- *   s3_failure.c  what a bad one means
+ *   s3.c            queue, slots and the loop; how a request ends
+ *   s3_operation.c  what can be asked: the table of operations
+ *   s3_multipart    of them, those of multipart uploads
+ *   s3_attempt.c    one attempt: what is sent, and what comes back
+ *   s3_failure.c    what a bad reply means
  */
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
@@ -16,10 +18,12 @@
 
 #include "s3/endpoint.h"
 #include "s3/http.h"
+#include "s3/s3_multipart.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
 #include "s3/wire.h"
 #include "s3/xml.h"
+#include "s3/xml_document.h"
 
 struct request {
 	struct request *next; /* in the queue */
@@ -28,12 +32,46 @@ struct request {
 		struct s3_list list;
 		struct s3_get get;
 		struct s3_put put;
+		struct s3_delete delete;
+		struct s3_copy copy;
+		struct s3_multipart_create create;
+		struct s3_multipart_complete complete;
+		struct s3_multipart_abort abort;
+		struct s3_multipart_parts parts;
 	} ask;
+	char token[S3_MULTIPART_TOKEN_SIZE]; /* of a PUT under a condition */
+	struct strbuf body; /* of a completion */
 	int attempts;
 	bool aborted;
 	bool clock_learned; /* from the answer to this very request */
-	bool doubtful;      /* a PUT that may have been done unheard */
+	bool doubtful;      /* a write that may have been done unheard */
 	bool settling;      /* and now we ask what is there */
+	int doubt_status;   /* of the reply that made us ask */
+};
+
+/* What a good reply's body is. */
+enum reply {
+	REPLY_NOTHING,  /* the head says it all */
+	REPLY_PAGE,     /* a listing, parsed as it comes */
+	REPLY_OBJECT,   /* handed over as it comes */
+	REPLY_DOCUMENT, /* a small one, kept */
+};
+
+struct slot;
+
+/* One row for each kind of request. */
+struct operation {
+	enum reply reply;
+	/* Writes the request into slot->wire. */
+	void (*send)(struct slot *slot, const struct wire_sender *sender,
+	    int64_t wall_ns);
+	/* A good reply is whole: ends in s3_complete_done or s3_failure_…. */
+	void (*take)(struct slot *slot);
+	/* ${value} is what s3_complete_done was given, else NULL. */
+	void (*done)(const struct request *r, const struct s3_result *result,
+	    void *value);
+	/* What it does is done once: a reply that was lost leaves a doubt. */
+	bool writes;
 };
 
 struct slot {
@@ -47,10 +85,9 @@ struct slot {
 	/* of the reply under way */
 	struct xml_page *page;   /* LIST */
 	struct strbuf body;      /* of what is neither page nor object */
-	bool begun;              /* GET: begin() was called */
-	struct etag etag;        /* GET: of the object that began */
-	bool etag_not_md5;
+	struct s3_head head;     /* what the reply's head says */
 	unsigned char etag_room[ETAG_MAX];
+	bool begun;              /* GET: begin() was called */
 	int64_t received;        /* GET: handed over */
 	bool refused;            /* we hung up on it: see garbled and changed */
 	const char *garbled;     /* why a 200 is not believed */
@@ -90,17 +127,41 @@ struct s3 {
 
 /* ---- s3.c: how a request ends; its slot is free before done() runs ------- */
 
-/* The reply was good: the window of requests at once may widen. */
+/* The reply was good: the window of requests at once may widen. ${value} is
+ * for the operation's done(). */
 void s3_complete_done(struct slot *slot, const struct etag *etag,
-    bool etag_not_md5, struct s3_page *page);
+    bool etag_not_md5, void *value);
 /* A callback said stop. */
 void s3_complete_stopped(struct slot *slot);
-void s3_complete(struct slot *slot, struct s3_result *result,
-    struct s3_page *page);
+void s3_complete(struct slot *slot, struct s3_result *result, void *value);
 /* Not yet: ${delay_ns} from now it is tried again. */
 void s3_try_again(struct slot *slot, int64_t delay_ns);
 /* Fewer requests at once, please: at most once a second. */
 void s3_narrow_window(struct s3 *s3);
+
+/* A new request at the end of the queue. */
+struct request *s3_enqueue(struct s3 *s3, enum s3_kind kind);
+
+/* ---- s3_operation.c ------------------------------------------------------ */
+
+/* A HEAD where it settles a doubt, whatever was asked for. */
+enum s3_kind s3_operation_kind(const struct request *r);
+const struct operation *s3_operation_of(const struct request *r);
+/* Tells the caller, once the request has left its slot. */
+void s3_operation_done(const struct request *r, const struct s3_result *result,
+    void *value);
+/* Reads it into slot->head: false if it is not S3's, and why in
+ * slot->garbled. */
+bool s3_operation_head(struct slot *slot);
+/* The document in a reply, or NULL: then the request has ended, or is tried
+ * again. */
+struct xml_document *s3_operation_document(struct slot *slot, const char *root);
+
+/* ---- s3_multipart.c ------------------------------------------------------ */
+
+extern const struct operation s3_multipart_create_operation,
+    s3_multipart_complete_operation, s3_multipart_abort_operation,
+    s3_multipart_parts_operation;
 
 /* ---- s3_attempt.c ------------------------------------------------------- */
 
@@ -114,6 +175,11 @@ void s3_attempt_start(struct slot *slot);
 void s3_failure_reply(struct slot *slot, struct retry_reply *reply);
 /* A status that is no success, with the body that came with it. */
 void s3_failure_status(struct slot *slot, int status);
+/* A write may have been done: one HEAD tells, by our token. If it was not,
+ * the request ends as by a reply of ${status}: 412 or 404. */
+void s3_failure_settle(struct slot *slot, int status);
+/* It was not. */
+void s3_failure_not_ours(struct slot *slot);
 /* A 200 that S3 cannot have meant. */
 void s3_failure_garbled(struct slot *slot, const char *why);
 /* No whole reply. */

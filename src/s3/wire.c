@@ -22,6 +22,7 @@ void wire_init(struct wire *w)
 	strbuf_init(&w->url, TEXT_MAX);
 	strbuf_init(&w->authorization, TEXT_MAX);
 	strbuf_init(&w->lines, TEXT_MAX);
+	strbuf_init(&w->source, TEXT_MAX);
 }
 
 void wire_release(struct wire *w)
@@ -31,6 +32,7 @@ void wire_release(struct wire *w)
 	strbuf_release(&w->url);
 	strbuf_wipe(&w->authorization);
 	strbuf_wipe(&w->lines); /* a session token is among them */
+	strbuf_release(&w->source);
 }
 
 static void add_header(struct wire *w, const char *name, const char *value)
@@ -48,6 +50,19 @@ static void add_query(struct wire *w, const char *name, const void *value,
 	strbuf_adds(&w->query, name);
 	strbuf_addc(&w->query, '=');
 	sigv4_encode(&w->query, value, len, false);
+}
+
+static void add_query_text(struct wire *w, const char *name, const char *value)
+{
+	add_query(w, name, value, strlen(value));
+}
+
+static void add_query_number(struct wire *w, const char *name, int value)
+{
+	char text[WIRE_NUMBER_MAX];
+
+	snprintf(text, sizeof(text), "%d", value);
+	add_query_text(w, name, text);
 }
 
 static void add_line(struct wire *w, size_t at[], const char *name,
@@ -124,41 +139,57 @@ static void finish(struct wire *w, const struct wire_sender *sender,
 	r->body_size = body_size;
 }
 
+/* A request without a body. */
+static void send_plain(struct wire *w, const struct wire_sender *sender,
+    const char *method, int64_t wall_ns)
+{
+	sign(w, sender, method, SIGV4_EMPTY, wall_ns);
+	finish(w, sender, method, -1);
+}
+
+/* Queries are in the order of their names, which is the order signed. */
 void wire_list(struct wire *w, const struct wire_sender *sender,
     const struct s3_list *list, int64_t wall_ns)
 {
-	char max_keys[16];
-	int len = snprintf(max_keys, sizeof(max_keys), "%d",
-	    list->max_keys ? list->max_keys : MAX_KEYS);
-
 	begin(w, sender, NULL, 0);
-	/* In the order of the names, which is the order that is signed. */
 	if (list->token)
-		add_query(w, "continuation-token", list->token,
-		    strlen(list->token));
-	add_query(w, "encoding-type", "url", 3);
-	add_query(w, "list-type", "2", 1);
-	add_query(w, "max-keys", max_keys, (size_t)len);
+		add_query_text(w, "continuation-token", list->token);
+	add_query_text(w, "encoding-type", "url");
+	add_query_text(w, "list-type", "2");
+	add_query_number(w, "max-keys",
+	    list->max_keys ? list->max_keys : MAX_KEYS);
 	add_query(w, "prefix", list->prefix, list->prefix_len);
 	if (list->start_after && !list->token)
 		add_query(w, "start-after", list->start_after,
 		    list->start_after_len);
-	sign(w, sender, "GET", SIGV4_EMPTY, wall_ns);
-	finish(w, sender, "GET", -1);
+	send_plain(w, sender, "GET", wall_ns);
 }
 
 /* Quoted again, as it came. */
-static void add_condition(struct wire *w, const char *name,
-    const struct etag *etag)
+static void add_condition(struct wire *w, const struct etag *if_match,
+    bool if_none_match)
 {
 	size_t len;
 
+	if (!if_match) {
+		if (if_none_match)
+			add_header(w, "if-none-match", "*");
+		return;
+	}
 	w->etag[0] = '"';
-	signature_etag_text(etag, w->etag + 1);
+	signature_etag_text(if_match, w->etag + 1);
 	len = strlen(w->etag);
 	w->etag[len] = '"';
 	w->etag[len + 1] = '\0';
-	add_header(w, name, w->etag);
+	add_header(w, "if-match", w->etag);
+}
+
+static void add_mtime(struct wire *w, int64_t mtime_ns)
+{
+	if (mtime_ns == INT64_MIN)
+		return;
+	wire_format_mtime(mtime_ns, w->mtime);
+	add_header(w, "x-amz-meta-mtime", w->mtime);
 }
 
 void wire_get(struct wire *w, const struct wire_sender *sender,
@@ -166,24 +197,37 @@ void wire_get(struct wire *w, const struct wire_sender *sender,
 {
 	begin(w, sender, get->key, get->key_len);
 	if (get->if_match && get->if_match->len > 0)
-		add_condition(w, "if-match", get->if_match);
-	sign(w, sender, "GET", SIGV4_EMPTY, wall_ns);
-	finish(w, sender, "GET", -1);
+		add_condition(w, get->if_match, false);
+	if (get->length > 0) {
+		snprintf(w->range, sizeof(w->range),
+		    "bytes=%" PRId64 "-%" PRId64, get->offset,
+		    get->offset + get->length - 1);
+		add_header(w, "range", w->range);
+	}
+	send_plain(w, sender, "GET", wall_ns);
+}
+
+void wire_head(struct wire *w, const struct wire_sender *sender,
+    const char *key, size_t key_len, int64_t wall_ns)
+{
+	begin(w, sender, key, key_len);
+	send_plain(w, sender, "HEAD", wall_ns);
 }
 
 void wire_put(struct wire *w, const struct wire_sender *sender,
-    const struct s3_put *put, int64_t wall_ns)
+    const struct s3_put *put, const char *token, int64_t wall_ns)
 {
 	const char *payload = SIGV4_UNSIGNED;
 
 	begin(w, sender, put->key, put->key_len);
-	if (put->if_match)
-		add_condition(w, "if-match", put->if_match);
-	else if (put->if_none_match)
-		add_header(w, "if-none-match", "*");
-	if (put->mtime_ns != INT64_MIN) {
-		wire_format_mtime(put->mtime_ns, w->mtime);
-		add_header(w, "x-amz-meta-mtime", w->mtime);
+	if (put->upload_id) {
+		add_query_number(w, "partNumber", put->part_number);
+		add_query_text(w, "uploadId", put->upload_id);
+	} else {
+		add_condition(w, put->if_match, put->if_none_match);
+		add_mtime(w, put->mtime_ns);
+		if (token)
+			add_header(w, WIRE_TOKEN, token);
 	}
 	if (put->sha256) {
 		digest_hex(put->sha256, DIGEST_SHA256_SIZE, w->payload);
@@ -191,6 +235,73 @@ void wire_put(struct wire *w, const struct wire_sender *sender,
 	}
 	sign(w, sender, "PUT", payload, wall_ns);
 	finish(w, sender, "PUT", put->size);
+}
+
+void wire_delete(struct wire *w, const struct wire_sender *sender,
+    const struct s3_delete *request, int64_t wall_ns)
+{
+	begin(w, sender, request->key, request->key_len);
+	add_condition(w, request->if_match, false);
+	send_plain(w, sender, "DELETE", wall_ns);
+}
+
+void wire_copy(struct wire *w, const struct wire_sender *sender,
+    const struct s3_copy *copy, const char *bucket, int64_t wall_ns)
+{
+	begin(w, sender, copy->key, copy->key_len);
+	strbuf_clear(&w->source);
+	strbuf_addf(&w->source, "/%s/", bucket);
+	sigv4_encode(&w->source, copy->from, copy->from_len, true);
+	add_condition(w, copy->if_match, copy->if_none_match);
+	add_header(w, "x-amz-copy-source", strbuf_text(&w->source));
+	sign(w, sender, "PUT", SIGV4_EMPTY, wall_ns);
+	finish(w, sender, "PUT", 0);
+}
+
+void wire_create(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_create *create, int64_t wall_ns)
+{
+	begin(w, sender, create->key, create->key_len);
+	add_query_text(w, "uploads", "");
+	add_mtime(w, create->mtime_ns);
+	add_header(w, WIRE_TOKEN, create->token);
+	sign(w, sender, "POST", SIGV4_EMPTY, wall_ns);
+	finish(w, sender, "POST", 0);
+}
+
+void wire_complete(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_complete *complete, const struct strbuf *body,
+    int64_t wall_ns)
+{
+	unsigned char sha256[DIGEST_SHA256_SIZE];
+
+	digest_once(DIGEST_SHA256, strbuf_text(body), body->len, sha256);
+	digest_hex(sha256, sizeof(sha256), w->payload);
+	begin(w, sender, complete->key, complete->key_len);
+	add_query_text(w, "uploadId", complete->upload_id);
+	add_condition(w, complete->if_match, complete->if_none_match);
+	add_header(w, "content-type", "application/xml");
+	sign(w, sender, "POST", w->payload, wall_ns);
+	finish(w, sender, "POST", (int64_t)body->len);
+}
+
+void wire_abort(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_abort *abort, int64_t wall_ns)
+{
+	begin(w, sender, abort->key, abort->key_len);
+	add_query_text(w, "uploadId", abort->upload_id);
+	send_plain(w, sender, "DELETE", wall_ns);
+}
+
+void wire_parts(struct wire *w, const struct wire_sender *sender,
+    const struct s3_multipart_parts *parts, int64_t wall_ns)
+{
+	begin(w, sender, parts->key, parts->key_len);
+	add_query_number(w, "max-parts", MAX_KEYS);
+	if (parts->after > 0)
+		add_query_number(w, "part-number-marker", parts->after);
+	add_query_text(w, "uploadId", parts->upload_id);
+	send_plain(w, sender, "GET", wall_ns);
 }
 
 void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX])

@@ -552,7 +552,7 @@ enum xml_verdict xml_page_end(struct xml_page *p, struct s3_page **page,
 		wrong = check_page(p);
 	if (!wrong) {
 		*page = take_page(p);
-		return XML_PAGE;
+		return XML_SOUND;
 	}
 	if (p->foreign)
 		error_set(err, ERROR_BUCKET, "the reply is %s, not a listing",

@@ -50,7 +50,7 @@ answer "a changed object is not read" \
     "get large changed 412 1 changed: * size=0 begun=0"
 answer "what is not there is absent" "get nothing absent 404 1 changed: the \
 object is gone (HTTP 404 NoSuchKey,*"
-answer "requests are counted" "usage list=3 get=6 put=5 retries=0"
+answer "requests are counted" "usage list=3 get=6 head=0 put=5 retries=0"
 
 ask <<E
 list  max=2
@@ -64,6 +64,36 @@ token=$(sed -n 's/.*truncated=1 token=\([^ ]*\) .*/\1/p' "$work/out")
 ask <<<"list  max=2 token=$token"
 answer "the token leads to the next page" \
     "list  done 200 1 count=1 truncated=0 token=- small"
+
+# ---- ranges, copies, deletes ------------------------------------------------
+
+ask <<E
+get large range=0+10
+get large range=1000000+70000
+get large range=2999999+50
+get large same=ffff range=0+10
+get large range=3000000+1
+copy copied from=small
+run
+get copied
+delete empty
+run
+get empty
+delete nothing
+E
+answer "a range from the beginning" \
+    "get large done 206 1 * size=10 begun=1 at=0 of=3000000"
+answer "a range from the middle" \
+    "get large done 206 1 * size=70000 begun=1 at=1000000 of=3000000"
+answer "a range past the end is as long as there is" \
+    "get large done 206 1 * size=1 begun=1 at=2999999 of=3000000"
+answer "a range of another object is refused" "get large changed 412 1 *"
+answer "a range after the end is refused" "get large failed 416 1 *"
+answer "a copy is made" "copy copied done 200 1"
+answer "a copy has the bytes" "get copied done 200 1 * size=4096 begun=1"
+answer "an object is deleted" "delete empty done 20? 1"
+answer "and gone" "get empty absent 404 1 *"
+answer "to delete nothing is done, too" "delete nothing done 20? 1"
 
 # ---- keys that are no plain text --------------------------------------------
 

@@ -3,8 +3,15 @@
  * Asks an S3 server through src/s3, for tests. Requests are lines of standard
  * input, all submitted at once; each answer is a line of standard output.
  *
- *   put KEY SIZE [new] [same=ETAG] [md5] [lie] [break=OFFSET] [chain=COUNT]
- *   get KEY [same=ETAG] [stop=BYTES] [refuse]
+ *   put KEY SIZE [new] [same=ETAG] [lie] [break=OFFSET] [chain=COUNT]
+ *   get KEY [same=ETAG] [stop=BYTES] [refuse] [range=OFFSET+LENGTH]
+ *   delete KEY [same=ETAG]
+ *   copy KEY from=KEY [new] [same=ETAG]
+ *   upload KEY      begins an upload in parts: those below are of it
+ *   part KEY SIZE number=N [at=OFFSET]
+ *   parts KEY [after=N]
+ *   complete KEY [new] [same=ETAG]      of the parts that were answered
+ *   cancel KEY
  *   list PREFIX [max=N] [after=KEY] [token=TOKEN]
  *   abort           all requests before this line, once one was answered
  *   run             waits for all answers
@@ -22,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -29,6 +37,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "s3/s3.h"
+#include "s3/s3_multipart.h"
 
 static const char *const outcomes[] = {
 	[S3_DONE] = "done",       [S3_EXISTS] = "exists",
@@ -40,19 +49,23 @@ static const char *const outcomes[] = {
 
 struct job {
 	struct job *next; /* of all jobs: an answer may come any time */
-	char verb[8];
+	char verb[12];
 	char *name; /* the key as it was asked for */
 	char *key;
 	size_t key_len;
 	int64_t size;
 	unsigned char sha256[DIGEST_SHA256_SIZE];
-	unsigned char md5[DIGEST_MD5_SIZE];
-	bool with_md5, if_new, refuse, lie;
+	bool if_new, refuse, lie;
 	int64_t break_at; /* of a PUT; -1: not */
 	int64_t stop_at;  /* of a GET; -1: not */
 	int chain;        /* further puts, from within done */
 	char *after, *token;
+	char *from;
 	int max;
+	int number;       /* of a part */
+	int64_t at;       /* the content's first byte is the object's at here */
+	int64_t length;   /* of a range; 0: all */
+	int64_t object_size; /* as the reply to a GET says */
 	unsigned char etag_room[ETAG_MAX];
 	struct etag etag; /* len 0: none */
 	int64_t seen;     /* of a GET */
@@ -66,6 +79,15 @@ static struct job *jobs;
 static int pending;
 static int answered;
 static int64_t clock_offset_ns;
+
+#define PARTS_MAX 100
+static struct { /* the upload in parts that is under way */
+	char id[2048];
+	char token[S3_MULTIPART_TOKEN_SIZE];
+	struct s3_part parts[PARTS_MAX + 1]; /* by number; 0: none */
+	unsigned char etags[PARTS_MAX + 1][ETAG_MAX];
+	struct s3_part named[PARTS_MAX]; /* in a completion */
+} upload;
 
 /* ---- content ------------------------------------------------------------ */
 
@@ -83,22 +105,18 @@ static void fill(unsigned char *buf, int64_t offset, size_t len)
 static void digest_content(struct job *job)
 {
 	struct digest *sha256 = digest_new(DIGEST_SHA256);
-	struct digest *md5 = digest_new(DIGEST_MD5);
 	unsigned char buf[65536];
 
 	for (int64_t at = 0; at < job->size; at += (int64_t)sizeof(buf)) {
 		size_t len = job->size - at < (int64_t)sizeof(buf) ?
 		    (size_t)(job->size - at) : sizeof(buf);
 
-		fill(buf, at, len);
+		fill(buf, job->at + at, len);
 		digest_update(sha256, buf, len);
-		digest_update(md5, buf, len);
 	}
 	digest_final(sha256, job->sha256);
 	job->sha256[0] ^= job->lie;
-	digest_final(md5, job->md5);
 	digest_free(sha256);
-	digest_free(md5);
 }
 
 /* ---- answers ------------------------------------------------------------ */
@@ -147,7 +165,7 @@ static ssize_t put_read(void *arg, int64_t offset, void *buf, size_t len,
 		len = (size_t)(job->break_at - offset);
 	if ((int64_t)len > job->size - offset)
 		abort(); /* more was asked for than there is */
-	fill(buf, offset, len);
+	fill(buf, job->at + offset, len);
 	return (ssize_t)len;
 }
 
@@ -157,7 +175,9 @@ static int get_begin(void *arg, const struct s3_head *head, struct error *err)
 
 	job->begun++;
 	job->seen = 0;
-	job->size = head->size;
+	job->size = head->length;
+	job->at = head->offset;
+	job->object_size = head->size;
 	if (job->refuse)
 		return error_set(err, ERROR_BLOCKED, "not wanted");
 	return 0;
@@ -169,7 +189,7 @@ static int get_data(void *arg, const void *bytes, size_t len, struct error *err)
 	const unsigned char *p = bytes;
 
 	for (size_t i = 0; i < len; i++)
-		if (p[i] != byte_at(job->seen + (int64_t)i))
+		if (p[i] != byte_at(job->at + job->seen + (int64_t)i))
 			job->wrong = true;
 	job->seen += (int64_t)len;
 	if (job->stop_at >= 0 && job->seen >= job->stop_at)
@@ -182,8 +202,12 @@ static void get_done(void *arg, const struct s3_result *result)
 	struct job *job = arg;
 
 	tell(job, result);
-	printf(" size=%" PRId64 " begun=%d%s\n", job->seen, job->begun,
+	printf(" size=%" PRId64 " begun=%d%s", job->seen, job->begun,
 	    job->wrong ? " WRONG BYTES" : "");
+	if (job->length > 0)
+		printf(" at=%" PRId64 " of=%" PRId64, job->at,
+		    job->object_size);
+	putchar('\n');
 	if (result->outcome == S3_DONE && job->seen != job->size)
 		printf("NOT WHOLE\n");
 }
@@ -207,36 +231,165 @@ static void list_done(void *arg, const struct s3_result *result,
 	s3_page_free(page);
 }
 
+static void part_done(void *arg, const struct s3_result *result)
+{
+	struct job *job = arg;
+
+	if (result->outcome == S3_DONE) {
+		upload.parts[job->number] = (struct s3_part){
+			.number = job->number, .size = job->size,
+			.etag = result->etag };
+		signature_etag_keep(&upload.parts[job->number].etag,
+		    upload.etags[job->number]);
+	}
+	put_done(job, result);
+}
+
+static void upload_done(void *arg, const struct s3_result *result,
+    const char *id)
+{
+	snprintf(upload.id, sizeof(upload.id), "%s", id ? id : "none");
+	memset(upload.parts, 0, sizeof(upload.parts));
+	put_done(arg, result);
+}
+
+static void parts_done(void *arg, const struct s3_result *result,
+    const struct s3_part *parts, size_t count, int next)
+{
+	char etag[ETAG_MAX + 1];
+
+	tell(arg, result);
+	printf(" count=%zu next=%d", count, next);
+	for (size_t i = 0; i < count; i++) {
+		signature_etag_text(&parts[i].etag, etag);
+		printf(" %d:%" PRId64 ":%s", parts[i].number, parts[i].size,
+		    etag);
+	}
+	putchar('\n');
+}
+
 /* ---- requests ----------------------------------------------------------- */
+
+static void ask_put(struct job *job)
+{
+	bool is_part = strcmp(job->verb, "part") == 0;
+	struct s3_put put = { .key = job->key, .key_len = job->key_len,
+		.size = job->size,
+		.sha256 = s3_signs_payload(s3) ? job->sha256 : NULL,
+		.if_match = job->etag.len ? &job->etag : NULL,
+		.if_none_match = job->if_new, .mtime_ns = INT64_MIN,
+		.upload_id = is_part ? upload.id : NULL,
+		.part_number = job->number, .read = put_read,
+		.done = is_part ? part_done : put_done, .arg = job };
+
+	s3_put(s3, &put);
+}
+
+static void ask_get(struct job *job)
+{
+	struct s3_get get = { .key = job->key, .key_len = job->key_len,
+		.if_match = &job->etag, .offset = job->at,
+		.length = job->length, .begin = get_begin, .data = get_data,
+		.done = get_done, .arg = job };
+
+	s3_get(s3, &get);
+}
+
+static void ask_list(struct job *job)
+{
+	struct s3_list list = { .prefix = job->key,
+		.prefix_len = job->key_len, .start_after = job->after,
+		.start_after_len = job->after ? strlen(job->after) : 0,
+		.token = job->token, .max_keys = job->max, .done = list_done,
+		.arg = job };
+
+	s3_list(s3, &list);
+}
+
+static void ask_delete(struct job *job)
+{
+	struct s3_delete delete = { .key = job->key, .key_len = job->key_len,
+		.if_match = job->etag.len ? &job->etag : NULL,
+		.done = put_done, .arg = job };
+
+	s3_delete(s3, &delete);
+}
+
+static void ask_copy(struct job *job)
+{
+	struct s3_copy copy = { .from = job->from,
+		.from_len = strlen(job->from), .key = job->key,
+		.key_len = job->key_len,
+		.if_match = job->etag.len ? &job->etag : NULL,
+		.if_none_match = job->if_new, .done = put_done, .arg = job };
+
+	s3_copy(s3, &copy);
+}
+
+static void ask_upload(struct job *job)
+{
+	struct s3_multipart_create create = { .key = job->key,
+		.key_len = job->key_len, .token = upload.token,
+		.mtime_ns = INT64_MIN, .done = upload_done, .arg = job };
+
+	s3_multipart_token(upload.token);
+	s3_multipart_create(s3, &create);
+}
+
+static void ask_parts(struct job *job)
+{
+	struct s3_multipart_parts parts = { .key = job->key,
+		.key_len = job->key_len, .upload_id = upload.id,
+		.after = job->after ? (int)strtol(job->after, NULL, 10) : 0,
+		.done = parts_done, .arg = job };
+
+	s3_multipart_parts(s3, &parts);
+}
+
+static void ask_complete(struct job *job)
+{
+	struct s3_multipart_complete complete = { .key = job->key,
+		.key_len = job->key_len, .upload_id = upload.id,
+		.token = upload.token, .parts = upload.named,
+		.if_match = job->etag.len ? &job->etag : NULL,
+		.if_none_match = job->if_new, .done = put_done, .arg = job };
+
+	for (int i = 1; i <= PARTS_MAX; i++)
+		if (upload.parts[i].number)
+			upload.named[complete.count++] = upload.parts[i];
+	s3_multipart_complete(s3, &complete);
+}
+
+static void ask_cancel(struct job *job)
+{
+	struct s3_multipart_abort abort = { .key = job->key,
+		.key_len = job->key_len, .upload_id = upload.id,
+		.done = put_done, .arg = job };
+
+	s3_multipart_abort(s3, &abort);
+}
+
+static const struct {
+	const char *verb;
+	void (*ask)(struct job *job);
+} verbs[] = {
+	{ "put", ask_put }, { "part", ask_put }, { "get", ask_get },
+	{ "list", ask_list }, { "delete", ask_delete }, { "copy", ask_copy },
+	{ "upload", ask_upload }, { "parts", ask_parts },
+	{ "complete", ask_complete }, { "cancel", ask_cancel },
+};
 
 static void submit(struct job *job)
 {
+	size_t i = 0;
+
+	while (strcmp(verbs[i].verb, job->verb) != 0)
+		if (++i == sizeof(verbs) / sizeof(*verbs)) {
+			printf("NO SUCH VERB: %s\n", job->verb);
+			return;
+		}
 	pending++;
-	if (strcmp(job->verb, "put") == 0) {
-		struct s3_put put = { .key = job->key, .key_len = job->key_len,
-			.size = job->size,
-			.sha256 = s3_signs_payload(s3) ? job->sha256 : NULL,
-			.md5 = job->with_md5 ? job->md5 : NULL,
-			.if_match = job->etag.len ? &job->etag : NULL,
-			.if_none_match = job->if_new, .mtime_ns = INT64_MIN,
-			.read = put_read, .done = put_done, .arg = job };
-
-		s3_put(s3, &put);
-	} else if (strcmp(job->verb, "get") == 0) {
-		struct s3_get get = { .key = job->key, .key_len = job->key_len,
-			.if_match = &job->etag, .begin = get_begin,
-			.data = get_data, .done = get_done, .arg = job };
-
-		s3_get(s3, &get);
-	} else {
-		struct s3_list list = { .prefix = job->key,
-			.prefix_len = job->key_len, .start_after = job->after,
-			.start_after_len = job->after ? strlen(job->after) : 0,
-			.token = job->token, .max_keys = job->max,
-			.done = list_done, .arg = job };
-
-		s3_list(s3, &list);
-	}
+	verbs[i].ask(job);
 }
 
 static char *decode(const char *text, size_t *len)
@@ -271,8 +424,6 @@ static void set_word(struct job *job, const char *word)
 	value = value ? value + 1 : "";
 	if (strcmp(word, "new") == 0)
 		job->if_new = true;
-	else if (strcmp(word, "md5") == 0)
-		job->with_md5 = true;
 	else if (strcmp(word, "refuse") == 0)
 		job->refuse = true;
 	else if (strcmp(word, "lie") == 0)
@@ -292,6 +443,14 @@ static void set_word(struct job *job, const char *word)
 		replace(&job->after, value);
 	else if (strncmp(word, "token=", 6) == 0)
 		replace(&job->token, value);
+	else if (strncmp(word, "from=", 5) == 0)
+		replace(&job->from, value);
+	else if (strncmp(word, "number=", 7) == 0)
+		job->number = (int)strtol(value, NULL, 10);
+	else if (strncmp(word, "at=", 3) == 0)
+		job->at = strtoll(value, NULL, 10);
+	else if (strncmp(word, "range=", 6) == 0)
+		sscanf(value, "%" SCNd64 "+%" SCNd64, &job->at, &job->length);
 	else
 		job->size = strtoll(word, NULL, 10);
 }
@@ -306,6 +465,7 @@ static void free_jobs(void)
 		free(job->key);
 		free(job->after);
 		free(job->token);
+		free(job->from);
 		free(job);
 	}
 }
@@ -347,9 +507,10 @@ static void tell_usage(void)
 {
 	const struct s3_usage *u = s3_usage(s3);
 
-	printf("usage list=%" PRId64 " get=%" PRId64 " put=%" PRId64
-	    " retries=%" PRId64 "\n", u->requests[S3_KIND_LIST],
-	    u->requests[S3_KIND_GET], u->requests[S3_KIND_PUT], u->retries);
+	printf("usage list=%" PRId64 " get=%" PRId64 " head=%" PRId64
+	    " put=%" PRId64 " retries=%" PRId64 "\n",
+	    u->requests[S3_KIND_LIST], u->requests[S3_KIND_GET],
+	    u->requests[S3_KIND_HEAD], u->requests[S3_KIND_PUT], u->retries);
 }
 
 static void sleep_ms(long ms)
@@ -419,9 +580,11 @@ static int64_t real_mono_ns(void *arg)
 
 static uint64_t real_random(void *arg)
 {
-	static uint64_t state = 1;
+	static uint64_t state;
 
 	(void)arg;
+	if (state == 0) /* tokens must differ from those of other runs */
+		state = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
 	state = state * 6364136223846793005u + 1442695040888963407u;
 	return state ^ state >> 32;
 }

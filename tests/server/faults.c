@@ -98,6 +98,7 @@ static const struct effect_word {
 	{ WORD("no-encoding", WORD), PAGE(NO_ENCODING) },
 	{ WORD("page-max", NUMBER), NUMBER(page_max) },
 	{ WORD("wrong-etag", WORD), FLAG(wrong_etag) },
+	{ WORD("no-etag", WORD), FLAG(no_etag) },
 	{ WORD("ignore-conditions", WORD), FLAG(ignore_conditions) },
 	{ WORD("reject-conditions", WORD), FLAG(reject_conditions) },
 	{ WORD("corrupt", WORD), FLAG(corrupt) },

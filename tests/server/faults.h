@@ -59,6 +59,7 @@ struct fault {
 	int64_t bytes_per_s;    /* 0: as fast as it goes */
 	int64_t skew_s;         /* the server's clock is off by this */
 	bool wrong_etag;
+	bool no_etag;
 	bool ignore_conditions;
 	bool reject_conditions;
 	bool corrupt;

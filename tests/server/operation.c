@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bucket.h"
+#include "copy.h"
 #include "list.h"
 #include "reply.h"
 #include "request.h"
@@ -30,6 +31,7 @@ static const struct operation operations[] = {
 	{ "HEAD", "HEAD", ON_OBJECT, NULL, NULL, verb_get },
 	{ "UPLOAD_PART", "PUT", ON_OBJECT, "uploadId", upload_part_begin,
 	    upload_part },
+	{ "COPY", "PUT", ON_OBJECT, "x-amz-copy-source", NULL, copy_object },
 	{ "PUT", "PUT", ON_OBJECT, NULL, verb_put_begin, verb_put },
 	{ "CREATE_UPLOAD", "POST", ON_OBJECT, "uploads", NULL, upload_create },
 	{ "COMPLETE_UPLOAD", "POST", ON_OBJECT, "uploadId",
@@ -53,6 +55,15 @@ static bool is_unsupported(const struct request *r)
 	return false;
 }
 
+static bool is_selected(const struct request *r, const char *param)
+{
+	if (!param)
+		return true;
+	if (strncmp(param, "x-amz-", 6) == 0)
+		return request_header(r, param) != NULL;
+	return request_param(r, param) != NULL;
+}
+
 const struct operation *operation_find(const struct request *r)
 {
 	enum operation_on on = r->key_len > 0 ? ON_OBJECT
@@ -63,8 +74,7 @@ const struct operation *operation_find(const struct request *r)
 	for (i = is_unsupported(r) ? COUNT - 1 : 0; i < COUNT - 1; i++)
 		if (operations[i].on == on &&
 		    strcmp(operations[i].method, r->method) == 0 &&
-		    (!operations[i].param ||
-			request_param(r, operations[i].param)))
+		    is_selected(r, operations[i].param))
 			break;
 	return &operations[i];
 }

@@ -14,7 +14,8 @@ struct operation {
 	const char *kind; /* its name in counts, log and fault rules */
 	const char *method;
 	enum operation_on on;
-	const char *param; /* query parameter that selects it; NULL: none */
+	/* Query parameter, or "x-amz-…" header, that selects it; NULL: none. */
+	const char *param;
 	/* Before the body is read: 0, or -1 with an error answered. May be
 	 * NULL. */
 	int (*begin)(struct request *r);

@@ -262,9 +262,9 @@ static void reply_complete(struct request *r, const char *etag)
 	strbuf_adds(&r->body, "</Location>");
 	add_names(r);
 	strbuf_addf(&r->body,
-	    "<ETag>&quot;%s&quot;</ETag>"
+	    "<ETag>%s</ETag>"
 	    "</CompleteMultipartUploadResult>",
-	    etag);
+	    r->fault.no_etag ? "" : etag);
 }
 
 void upload_complete(struct request *r)

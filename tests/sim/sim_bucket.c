@@ -185,20 +185,14 @@ static const char *request_text(const struct sim_request *r)
 {
 	static char text[300];
 
-	switch (r->kind) {
-	case S3_KIND_LIST:
+	if (r->kind == S3_KIND_LIST)
 		return "LIST";
-	case S3_KIND_GET:
+	if (r->kind == S3_KIND_GET)
 		snprintf(text, sizeof(text), "GET %s",
 		    sim_text(r->of.get.key, r->of.get.key_len));
-		break;
-	case S3_KIND_PUT:
+	else
 		snprintf(text, sizeof(text), "PUT %s",
 		    sim_text(r->of.put.key, r->of.put.key_len));
-		break;
-	case S3_KIND_COUNT:
-		break;
-	}
 	return text;
 }
 
@@ -209,19 +203,12 @@ static void answer(struct sim_bucket *b, struct sim_request *r,
 	sim_event(b->sim, "%s: outcome %d", request_text(r),
 	    (int)result->outcome);
 	result->attempts = r->attempts;
-	switch (r->kind) {
-	case S3_KIND_LIST:
+	if (r->kind == S3_KIND_LIST)
 		r->of.list.done(r->of.list.arg, result, page);
-		break;
-	case S3_KIND_GET:
+	else if (r->kind == S3_KIND_GET)
 		r->of.get.done(r->of.get.arg, result);
-		break;
-	case S3_KIND_PUT:
+	else
 		r->of.put.done(r->of.put.arg, result);
-		break;
-	case S3_KIND_COUNT:
-		break;
-	}
 	sim_content_unref(r->content);
 	free(r->body);
 	free(r);
@@ -535,6 +522,7 @@ static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 	}
 	head = (struct s3_head){
 		.size = o->sig.size + sim_fault(b->sim, FAULT_GET_SIZE),
+		.length = o->sig.size,
 		.mtime_ms = o->sig.mtime_ms,
 		.meta_mtime_ns = o->meta_mtime_ns,
 		.etag = o->sig.etag,

@@ -123,7 +123,7 @@ static void a_put_says_all_that_was_asked_for(void **state)
 		.mtime_ns = INT64_C(1700000000500000000) };
 
 	(void)state;
-	wire_put(&f->wire, &f->sender, &put, NOW);
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
 	assert_string_equal(f->wire.request.url,
 	    "http://127.0.0.1:9000/b/a%20b/%C3%BC");
 	assert_string_equal(f->wire.request.method, "PUT");
@@ -145,7 +145,7 @@ static void a_put_says_all_that_was_asked_for(void **state)
 	    34, room, &etag));
 	put = (struct s3_put){ .key = "k", .key_len = 1, .size = 1 << 20,
 		.if_match = &etag, .mtime_ns = INT64_MIN };
-	wire_put(&f->wire, &f->sender, &put, NOW);
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
 	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/b/k");
 	assert_string_equal(header(&f->wire, "if-match"),
 	    "\"d41d8cd98f00b204e9800998ecf8427e\"");
@@ -264,6 +264,115 @@ static void times_of_others_are_read(void **state)
 		assert_true(wire_parse_mtime(cases[i].text) == cases[i].ns);
 }
 
+static const struct s3_put part = { .key = "k", .key_len = 1, .size = 5,
+	.upload_id = "a/b+c", .part_number = 12, .if_none_match = true,
+	.mtime_ns = 1 };
+
+static void a_part_names_its_upload_and_nothing_else(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+
+	(void)state;
+	wire_put(&f->wire, &f->sender, &part, "token", NOW);
+	assert_string_equal(f->wire.request.url,
+	    "http://h/b/k?partNumber=12&uploadId=a%2Fb%2Bc");
+	assert_null(header(&f->wire, "if-none-match"));
+	assert_null(header(&f->wire, "x-amz-meta-mtime"));
+	assert_null(header(&f->wire, WIRE_TOKEN));
+	release(f);
+}
+
+static void a_token_goes_into_the_metadata(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct s3_put put = { .key = "k", .key_len = 1,
+		.if_none_match = true, .mtime_ns = INT64_MIN };
+
+	(void)state;
+	wire_put(&f->wire, &f->sender, &put, "0123", NOW);
+	assert_string_equal(header(&f->wire, "x-amz-meta-s3sync-token"),
+	    "0123");
+	release(f);
+}
+
+static void a_range_is_asked_for_by_its_ends(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct s3_get get = { .key = "k", .key_len = 1, .offset = 16,
+		.length = 4 };
+
+	(void)state;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(header(&f->wire, "range"), "bytes=16-19");
+	release(f);
+}
+
+static void a_copy_names_its_source(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct s3_copy copy = { .from = "a b/\xc3\xbc", .from_len = 6,
+		.key = "k", .key_len = 1, .if_none_match = true };
+
+	(void)state;
+	wire_copy(&f->wire, &f->sender, &copy, "bucket", NOW);
+	assert_string_equal(f->wire.request.method, "PUT");
+	assert_int_equal(f->wire.request.body_size, 0);
+	assert_string_equal(header(&f->wire, "x-amz-copy-source"),
+	    "/bucket/a%20b/%C3%BC");
+	assert_string_equal(header(&f->wire, "if-none-match"), "*");
+	release(f);
+}
+
+static void an_upload_in_parts_is_begun_completed_and_aborted(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct s3_multipart_create create = { .key = "k", .key_len = 1,
+		.token = "t", .mtime_ns = 5 * CLOCK_SECOND };
+	struct s3_multipart_complete complete = { .key = "k", .key_len = 1,
+		.upload_id = "id", .if_none_match = true };
+	struct s3_multipart_abort abort = { .key = "k", .key_len = 1,
+		.upload_id = "id" };
+	struct s3_multipart_parts parts = { .key = "k", .key_len = 1,
+		.upload_id = "id", .after = 7 };
+	struct strbuf body = STRBUF_INIT(100);
+
+	(void)state;
+	wire_create(&f->wire, &f->sender, &create, NOW);
+	assert_string_equal(f->wire.request.method, "POST");
+	assert_string_equal(f->wire.request.url, "http://h/b/k?uploads=");
+	assert_string_equal(header(&f->wire, "x-amz-meta-mtime"), "5");
+	assert_string_equal(header(&f->wire, WIRE_TOKEN), "t");
+	strbuf_adds(&body, "<x/>");
+	wire_complete(&f->wire, &f->sender, &complete, &body, NOW);
+	assert_string_equal(f->wire.request.method, "POST");
+	assert_string_equal(f->wire.request.url, "http://h/b/k?uploadId=id");
+	assert_int_equal(f->wire.request.body_size, 4);
+	assert_string_equal(header(&f->wire, "if-none-match"), "*");
+	wire_abort(&f->wire, &f->sender, &abort, NOW);
+	assert_string_equal(f->wire.request.method, "DELETE");
+	assert_string_equal(f->wire.request.url, "http://h/b/k?uploadId=id");
+	wire_parts(&f->wire, &f->sender, &parts, NOW);
+	assert_string_equal(f->wire.request.method, "GET");
+	assert_string_equal(f->wire.request.url, "http://h/b/k?max-parts=1000"
+	    "&part-number-marker=7&uploadId=id");
+	strbuf_release(&body);
+	release(f);
+}
+
+static void a_delete_may_have_a_condition(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct etag etag = { .bytes = (const unsigned char *)"e-1", .len = 3 };
+	struct s3_delete request = { .key = "k", .key_len = 1,
+		.if_match = &etag };
+
+	(void)state;
+	wire_delete(&f->wire, &f->sender, &request, NOW);
+	assert_string_equal(f->wire.request.method, "DELETE");
+	assert_string_equal(header(&f->wire, "if-match"), "\"e-1\"");
+	release(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -273,6 +382,13 @@ int main(void)
 		cmocka_unit_test(an_if_match_repeats_the_etag_as_it_was),
 		cmocka_unit_test(times_are_written_as_rclone_writes_them),
 		cmocka_unit_test(times_of_others_are_read),
+		cmocka_unit_test(a_part_names_its_upload_and_nothing_else),
+		cmocka_unit_test(a_token_goes_into_the_metadata),
+		cmocka_unit_test(a_range_is_asked_for_by_its_ends),
+		cmocka_unit_test(a_copy_names_its_source),
+		cmocka_unit_test(
+		    an_upload_in_parts_is_begun_completed_and_aborted),
+		cmocka_unit_test(a_delete_may_have_a_condition),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
