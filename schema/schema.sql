@@ -3,7 +3,7 @@
 -- since the epoch, in the unit that the name ends in; sizes are bytes.
 
 PRAGMA application_id = 0x53335359; -- "S3SY"
-PRAGMA user_version = 1;            -- the last migration
+PRAGMA user_version = 2;            -- the last migration
 
 -- What the manifest belongs to and what is known of its two ends.
 CREATE TABLE meta (
@@ -45,6 +45,41 @@ CREATE TABLE pending (
   next_at_ns INTEGER NOT NULL, -- not before; 0: at once
   since_ns   INTEGER NOT NULL, -- first seen with this reason
   error      TEXT              -- of the last attempt
+) STRICT, WITHOUT ROWID;
+
+-- Uploads in parts that were begun, recorded before the first part is sent.
+CREATE TABLE upload (
+  key        BLOB    NOT NULL PRIMARY KEY CHECK (length(key) > 0),
+  upload_id  TEXT    NOT NULL, -- the server's name for it
+  token      TEXT    NOT NULL, -- in the object's metadata
+  part_size  INTEGER NOT NULL CHECK (part_size > 0),
+  l_size     INTEGER NOT NULL, -- the file that it was begun with
+  l_mtime_ns INTEGER NOT NULL,
+  l_ctime_ns INTEGER NOT NULL,
+  l_ino      INTEGER NOT NULL,
+  started_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Their parts that the server has.
+CREATE TABLE part (
+  key    BLOB    NOT NULL,
+  number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 10000),
+  md5    BLOB    NOT NULL CHECK (length(md5) = 16), -- of what was sent
+  r_etag ANY     NOT NULL,                          -- as in entry
+  PRIMARY KEY (key, number)
+) STRICT, WITHOUT ROWID;
+
+-- Downloads in ranges that were begun: the temporary file, and which ranges
+-- of it are on the disk, a bit each.
+CREATE TABLE download (
+  key        BLOB    NOT NULL PRIMARY KEY CHECK (length(key) > 0),
+  r_size     INTEGER NOT NULL, -- the object that it was begun with
+  r_mtime_ms INTEGER,
+  r_etag     ANY     NOT NULL,
+  part_size  INTEGER NOT NULL CHECK (part_size > 0),
+  name       TEXT    NOT NULL,
+  done       BLOB    NOT NULL,
+  started_ns INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The last 1000 cycles. A run without an end is going on or was killed.

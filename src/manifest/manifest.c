@@ -80,8 +80,8 @@ int manifest_pending_put(struct manifest *m,
 	return manifest_write_end(m, s);
 }
 
-static int drop(struct manifest *m, enum statement which, const char *key,
-    size_t key_len)
+int manifest_write_drop(struct manifest *m, enum statement which,
+    const char *key, size_t key_len)
 {
 	sqlite3_stmt *s = manifest_write_begin(m, which);
 
@@ -93,12 +93,12 @@ static int drop(struct manifest *m, enum statement which, const char *key,
 
 int manifest_entry_drop(struct manifest *m, const char *key, size_t key_len)
 {
-	return drop(m, STATEMENT_ENTRY_DROP, key, key_len);
+	return manifest_write_drop(m, STATEMENT_ENTRY_DROP, key, key_len);
 }
 
 int manifest_pending_drop(struct manifest *m, const char *key, size_t key_len)
 {
-	return drop(m, STATEMENT_PENDING_DROP, key, key_len);
+	return manifest_write_drop(m, STATEMENT_PENDING_DROP, key, key_len);
 }
 
 int manifest_meta_set(struct manifest *m, const char *name, const char *value,
@@ -177,26 +177,25 @@ int manifest_meta_get(struct manifest *m, const char *name,
 	return rc;
 }
 
-/* Steps to the one row of ${key}; the arena of point queries is emptied. */
-static int find(struct manifest *m, sqlite3_stmt *s, const char *key,
-    size_t key_len, struct error *err)
+struct manifest_arena *manifest_found(struct manifest *m)
 {
 	if (m->found.bytes == NULL) {
 		m->found.room = MANIFEST_ARENA_SIZE;
 		m->found.bytes = alloc_bytes(m->found.room);
 	}
 	m->found.used = 0;
-	manifest_row_bind_key(s, key, key_len);
-	return db_step(&m->db, s, err);
+	return &m->found;
 }
 
 int manifest_entry_find(struct manifest *m, const char *key, size_t key_len,
     struct manifest_entry *out, struct error *err)
 {
 	sqlite3_stmt *s = m->statements[STATEMENT_ENTRY_FIND];
-	int rc = find(m, s, key, key_len, err);
+	int rc;
 
-	if (rc > 0 && !manifest_row_entry(s, &m->found, out))
+	manifest_row_bind_key(s, key, key_len);
+	rc = db_step(&m->db, s, err);
+	if (rc > 0 && !manifest_row_entry(s, manifest_found(m), out))
 		rc = db_damaged(&m->db, err, "an entry is far too long");
 	sqlite3_reset(s);
 	return rc;
@@ -206,9 +205,11 @@ int manifest_pending_find(struct manifest *m, const char *key, size_t key_len,
     struct manifest_pending *out, struct error *err)
 {
 	sqlite3_stmt *s = m->statements[STATEMENT_PENDING_FIND];
-	int rc = find(m, s, key, key_len, err);
+	int rc;
 
-	if (rc > 0 && !manifest_row_pending(s, &m->found, out))
+	manifest_row_bind_key(s, key, key_len);
+	rc = db_step(&m->db, s, err);
+	if (rc > 0 && !manifest_row_pending(s, manifest_found(m), out))
 		rc = db_damaged(&m->db, err, "a pending key is far too long");
 	sqlite3_reset(s);
 	return rc;

@@ -5,6 +5,7 @@
 
 #include "manifest/db.h"
 #include "manifest/manifest.h"
+#include "manifest/resume.h"
 
 enum statement {
 	STATEMENT_BEGIN,
@@ -27,6 +28,17 @@ enum statement {
 	STATEMENT_RUN_END,
 	STATEMENT_RUN_FORGET,
 	STATEMENT_RUNS,
+	STATEMENT_UPLOAD_PUT,
+	STATEMENT_UPLOAD_DROP,
+	STATEMENT_UPLOAD_FIND,
+	STATEMENT_UPLOADS,
+	STATEMENT_PART_PUT,
+	STATEMENT_PARTS_DROP,
+	STATEMENT_PARTS,
+	STATEMENT_DOWNLOAD_PUT,
+	STATEMENT_DOWNLOAD_DROP,
+	STATEMENT_DOWNLOAD_FIND,
+	STATEMENT_DOWNLOADS,
 	STATEMENT_COUNT
 };
 
@@ -48,6 +60,9 @@ struct manifest {
 	struct manifest_arena found; /* what the last point query returned */
 };
 
+/* The arena of point queries, emptied. */
+struct manifest_arena *manifest_found(struct manifest *m);
+
 /* Fills m->statements. */
 int manifest_statement_prepare(struct manifest *m, struct error *err);
 
@@ -56,6 +71,9 @@ int manifest_statement_prepare(struct manifest *m, struct error *err);
 sqlite3_stmt *manifest_write_begin(struct manifest *m, enum statement which);
 /* Runs what manifest_write_begin returned, parameters bound. */
 int manifest_write_end(struct manifest *m, sqlite3_stmt *statement);
+/* Both, for a statement whose one parameter is the key. */
+int manifest_write_drop(struct manifest *m, enum statement which,
+    const char *key, size_t key_len);
 
 /* ---- opening ---- */
 
@@ -81,5 +99,17 @@ bool manifest_row_entry(sqlite3_stmt *s, struct manifest_arena *arena,
     struct manifest_entry *out);
 bool manifest_row_pending(sqlite3_stmt *s, struct manifest_arena *arena,
     struct manifest_pending *out);
+
+void manifest_row_bind_upload(sqlite3_stmt *s, const struct manifest_upload *u);
+void manifest_row_bind_part(sqlite3_stmt *s, const char *key, size_t key_len,
+    const struct manifest_part *part);
+void manifest_row_bind_download(sqlite3_stmt *s,
+    const struct manifest_download *d);
+bool manifest_row_upload(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_upload *out);
+bool manifest_row_part(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_part *out);
+bool manifest_row_download(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_download *out);
 
 #endif

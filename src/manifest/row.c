@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of entry and pending, from C to SQL and back. */
+/* Rows from C to SQL and back. */
 #include "manifest/manifest_internal.h"
 
 #include <string.h>
@@ -25,22 +25,25 @@ static void bind_local(sqlite3_stmt *s, int at, const struct local_sig *sig)
 	sqlite3_bind_int64(s, at + 3, (int64_t)sig->ino);
 }
 
+static void bind_etag(sqlite3_stmt *s, int at, const struct etag *etag)
+{
+	if (etag->len == 0)
+		sqlite3_bind_null(s, at);
+	else if (etag->binary)
+		bind_bytes(s, at, etag->bytes, etag->len);
+	else
+		sqlite3_bind_text(s, at, (const char *)etag->bytes, etag->len,
+		    SQLITE_STATIC);
+}
+
 static void bind_remote(sqlite3_stmt *s, int at, const struct remote_sig *sig)
 {
-	const struct etag *etag = &sig->etag;
-
 	sqlite3_bind_int64(s, at, sig->size);
 	if (sig->mtime_ms != SIGNATURE_MTIME_UNKNOWN)
 		sqlite3_bind_int64(s, at + 1, sig->mtime_ms);
 	else
 		sqlite3_bind_null(s, at + 1);
-	if (etag->len == 0)
-		sqlite3_bind_null(s, at + 2);
-	else if (etag->binary)
-		bind_bytes(s, at + 2, etag->bytes, etag->len);
-	else
-		sqlite3_bind_text(s, at + 2, (const char *)etag->bytes,
-		    etag->len, SQLITE_STATIC);
+	bind_etag(s, at + 2, &sig->etag);
 }
 
 static void bind_nulls(sqlite3_stmt *s, int at, int count)
@@ -131,24 +134,31 @@ static void read_local(sqlite3_stmt *s, int column, struct local_sig *out)
 	out->ino = (uint64_t)sqlite3_column_int64(s, column + 3);
 }
 
+static bool read_etag(sqlite3_stmt *s, int column,
+    struct manifest_arena *arena, struct etag *out)
+{
+	sqlite3_value *etag = sqlite3_column_value(s, column);
+	const char *bytes;
+	size_t len;
+
+	out->binary = sqlite3_value_type(etag) == SQLITE_BLOB;
+	if (!copy_value(etag, arena, &bytes, &len))
+		return false;
+	out->bytes = (const unsigned char *)bytes;
+	out->len = (uint16_t)(len <= ETAG_MAX ? len : 0);
+	return true;
+}
+
 static bool read_remote(sqlite3_stmt *s, int column,
     struct manifest_arena *arena, struct remote_sig *out)
 {
 	sqlite3_value *mtime = sqlite3_column_value(s, column + 1);
-	sqlite3_value *etag = sqlite3_column_value(s, column + 2);
-	const char *bytes;
-	size_t len;
 
 	out->size = sqlite3_column_int64(s, column);
 	out->mtime_ms = sqlite3_value_type(mtime) == SQLITE_NULL
 	    ? SIGNATURE_MTIME_UNKNOWN
 	    : sqlite3_value_int64(mtime);
-	out->etag.binary = sqlite3_value_type(etag) == SQLITE_BLOB;
-	if (!copy_value(etag, arena, &bytes, &len))
-		return false;
-	out->etag.bytes = (const unsigned char *)bytes;
-	out->etag.len = (uint16_t)(len <= ETAG_MAX ? len : 0);
-	return true;
+	return read_etag(s, column + 2, arena, &out->etag);
 }
 
 bool manifest_row_entry(sqlite3_stmt *s, struct manifest_arena *arena,
@@ -183,4 +193,77 @@ bool manifest_row_pending(sqlite3_stmt *s, struct manifest_arena *arena,
 	    copy_text(s, 3, arena, &out->detail) &&
 	    read_remote(s, 8, arena, &out->remote) &&
 	    copy_text(s, 14, arena, &out->error);
+}
+
+/* ---- what was begun ---- */
+
+void manifest_row_bind_upload(sqlite3_stmt *s, const struct manifest_upload *u)
+{
+	manifest_row_bind_key(s, u->key, u->key_len);
+	bind_text(s, 2, u->upload_id);
+	bind_text(s, 3, u->token);
+	sqlite3_bind_int64(s, 4, u->part_size);
+	bind_local(s, 5, &u->local);
+	sqlite3_bind_int64(s, 9, u->started_ns);
+}
+
+bool manifest_row_upload(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_upload *out)
+{
+	out->part_size = sqlite3_column_int64(s, 3);
+	read_local(s, 4, &out->local);
+	out->started_ns = sqlite3_column_int64(s, 8);
+	return copy_column(s, 0, arena, &out->key, &out->key_len) &&
+	    copy_text(s, 1, arena, &out->upload_id) &&
+	    copy_text(s, 2, arena, &out->token);
+}
+
+void manifest_row_bind_part(sqlite3_stmt *s, const char *key, size_t key_len,
+    const struct manifest_part *part)
+{
+	manifest_row_bind_key(s, key, key_len);
+	sqlite3_bind_int(s, 2, part->number);
+	bind_bytes(s, 3, part->md5, 16);
+	bind_etag(s, 4, &part->etag);
+}
+
+bool manifest_row_part(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_part *out)
+{
+	const char *md5;
+	size_t len;
+
+	out->number = sqlite3_column_int(s, 0);
+	if (!copy_column(s, 1, arena, &md5, &len) ||
+	    !read_etag(s, 2, arena, &out->etag))
+		return false;
+	out->md5 = (const unsigned char *)md5;
+	return true;
+}
+
+void manifest_row_bind_download(sqlite3_stmt *s,
+    const struct manifest_download *d)
+{
+	manifest_row_bind_key(s, d->key, d->key_len);
+	bind_remote(s, 2, &d->remote);
+	sqlite3_bind_int64(s, 5, d->part_size);
+	bind_text(s, 6, d->name);
+	bind_bytes(s, 7, d->done, d->done_len);
+	sqlite3_bind_int64(s, 8, d->started_ns);
+}
+
+bool manifest_row_download(sqlite3_stmt *s, struct manifest_arena *arena,
+    struct manifest_download *out)
+{
+	const char *done;
+
+	out->part_size = sqlite3_column_int64(s, 4);
+	out->started_ns = sqlite3_column_int64(s, 7);
+	if (!copy_column(s, 0, arena, &out->key, &out->key_len) ||
+	    !read_remote(s, 1, arena, &out->remote) ||
+	    !copy_text(s, 5, arena, &out->name) ||
+	    !copy_column(s, 6, arena, &done, &out->done_len))
+		return false;
+	out->done = (const unsigned char *)done;
+	return true;
 }

@@ -15,6 +15,11 @@
 	"waiting, blocked, differing, list_requests, get_requests, "    \
 	"put_requests, retries, survey_ns, transfer_ns, error"
 
+#define UPLOAD_COLUMNS \
+	"key, upload_id, token, part_size, " LOCAL_COLUMNS ", started_ns"
+#define DOWNLOAD_COLUMNS \
+	"key, " REMOTE_COLUMNS ", part_size, name, done, started_ns"
+
 static const char *const statements[STATEMENT_COUNT] = {
 	[STATEMENT_BEGIN] = "BEGIN",
 	[STATEMENT_COMMIT] = "COMMIT",
@@ -60,6 +65,26 @@ static const char *const statements[STATEMENT_COUNT] = {
 	    "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - 1000",
 	[STATEMENT_RUNS] =
 	    "SELECT " RUN_COLUMNS " FROM run ORDER BY id DESC LIMIT ?1",
+	[STATEMENT_UPLOAD_PUT] = "REPLACE INTO upload (" UPLOAD_COLUMNS
+				 ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+	[STATEMENT_UPLOAD_DROP] = "DELETE FROM upload WHERE key = ?1",
+	[STATEMENT_UPLOAD_FIND] =
+	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE key = ?1",
+	[STATEMENT_UPLOADS] =
+	    "SELECT " UPLOAD_COLUMNS " FROM upload ORDER BY key",
+	[STATEMENT_PART_PUT] =
+	    "REPLACE INTO part (key, number, md5, r_etag) VALUES (?1,?2,?3,?4)",
+	[STATEMENT_PARTS_DROP] = "DELETE FROM part WHERE key = ?1",
+	[STATEMENT_PARTS] =
+	    "SELECT number, md5, r_etag FROM part WHERE key = ?1"
+	    " ORDER BY number",
+	[STATEMENT_DOWNLOAD_PUT] = "REPLACE INTO download (" DOWNLOAD_COLUMNS
+				   ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+	[STATEMENT_DOWNLOAD_DROP] = "DELETE FROM download WHERE key = ?1",
+	[STATEMENT_DOWNLOAD_FIND] =
+	    "SELECT " DOWNLOAD_COLUMNS " FROM download WHERE key = ?1",
+	[STATEMENT_DOWNLOADS] =
+	    "SELECT " DOWNLOAD_COLUMNS " FROM download ORDER BY key",
 };
 
 /* All at open: each test that opens a manifest tries each statement. */

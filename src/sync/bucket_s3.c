@@ -17,25 +17,40 @@ struct keyed {
 		struct s3_list list;
 		struct s3_get get;
 		struct s3_put put;
+		struct s3_delete delete;
+		struct s3_copy copy;
+		struct s3_multipart_create create;
+		struct s3_multipart_complete complete;
+		struct s3_multipart_abort abort;
+		struct s3_multipart_parts parts;
 	} user; /* as the caller made it */
 	char *key;
+	char *from; /* of a copy */
 };
+
+static char *full_key(const struct bucket *b, const char *key, size_t key_len)
+{
+	char *full = alloc_bytes(b->prefix_len + key_len + 1);
+
+	memcpy(full, b->prefix, b->prefix_len);
+	if (key_len > 0)
+		memcpy(full + b->prefix_len, key, key_len);
+	return full;
+}
 
 static struct keyed *keyed_new(const struct bucket *b, const char *key,
     size_t key_len)
 {
 	struct keyed *k = alloc_zero(1, sizeof(*k));
 
-	k->key = alloc_bytes(b->prefix_len + key_len + 1);
-	memcpy(k->key, b->prefix, b->prefix_len);
-	if (key_len > 0)
-		memcpy(k->key + b->prefix_len, key, key_len);
+	k->key = full_key(b, key, key_len);
 	return k;
 }
 
 static void keyed_free(struct keyed *k)
 {
 	free(k->key);
+	free(k->from);
 	free(k);
 }
 
@@ -142,6 +157,145 @@ static void put(struct bucket *b, const struct s3_put *request)
 	s3_put(s3_of(b), &full);
 }
 
+static void delete_done(void *arg, const struct s3_result *result)
+{
+	struct keyed *k = arg;
+	const struct s3_delete user = k->user.delete;
+
+	keyed_free(k);
+	user.done(user.arg, result);
+}
+
+static void delete(struct bucket *b, const struct s3_delete *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_delete full = *request;
+
+	k->user.delete = *request;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = delete_done;
+	full.arg = k;
+	s3_delete(s3_of(b), &full);
+}
+
+static void copy_done(void *arg, const struct s3_result *result)
+{
+	struct keyed *k = arg;
+	const struct s3_copy user = k->user.copy;
+
+	keyed_free(k);
+	user.done(user.arg, result);
+}
+
+static void copy(struct bucket *b, const struct s3_copy *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_copy full = *request;
+
+	k->user.copy = *request;
+	k->from = full_key(b, request->from, request->from_len);
+	full.from = k->from;
+	full.from_len = b->prefix_len + request->from_len;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = copy_done;
+	full.arg = k;
+	s3_copy(s3_of(b), &full);
+}
+
+static void create_done(void *arg, const struct s3_result *result,
+    const char *upload_id)
+{
+	struct keyed *k = arg;
+	const struct s3_multipart_create user = k->user.create;
+
+	keyed_free(k);
+	user.done(user.arg, result, upload_id);
+}
+
+static void create(struct bucket *b, const struct s3_multipart_create *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_multipart_create full = *request;
+
+	k->user.create = *request;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = create_done;
+	full.arg = k;
+	s3_multipart_create(s3_of(b), &full);
+}
+
+static void complete_done(void *arg, const struct s3_result *result)
+{
+	struct keyed *k = arg;
+	const struct s3_multipart_complete user = k->user.complete;
+
+	keyed_free(k);
+	user.done(user.arg, result);
+}
+
+static void complete(struct bucket *b,
+    const struct s3_multipart_complete *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_multipart_complete full = *request;
+
+	k->user.complete = *request;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = complete_done;
+	full.arg = k;
+	s3_multipart_complete(s3_of(b), &full);
+}
+
+static void abort_done(void *arg, const struct s3_result *result)
+{
+	struct keyed *k = arg;
+	const struct s3_multipart_abort user = k->user.abort;
+
+	keyed_free(k);
+	user.done(user.arg, result);
+}
+
+static void abort_upload(struct bucket *b,
+    const struct s3_multipart_abort *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_multipart_abort full = *request;
+
+	k->user.abort = *request;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = abort_done;
+	full.arg = k;
+	s3_multipart_abort(s3_of(b), &full);
+}
+
+static void parts_done(void *arg, const struct s3_result *result,
+    const struct s3_part *parts, size_t count, int next)
+{
+	struct keyed *k = arg;
+	const struct s3_multipart_parts user = k->user.parts;
+
+	keyed_free(k);
+	user.done(user.arg, result, parts, count, next);
+}
+
+static void parts(struct bucket *b, const struct s3_multipart_parts *request)
+{
+	struct keyed *k = keyed_new(b, request->key, request->key_len);
+	struct s3_multipart_parts full = *request;
+
+	k->user.parts = *request;
+	full.key = k->key;
+	full.key_len = b->prefix_len + request->key_len;
+	full.done = parts_done;
+	full.arg = k;
+	s3_multipart_parts(s3_of(b), &full);
+}
+
 static bool signs_payload(const struct bucket *b)
 {
 	return s3_signs_payload(s3_of(b));
@@ -180,6 +334,12 @@ static const struct bucket_ops ops = {
 	.list = list,
 	.get = get,
 	.put = put,
+	.delete = delete,
+	.copy = copy,
+	.create = create,
+	.complete = complete,
+	.abort = abort_upload,
+	.parts = parts,
 	.signs_payload = signs_payload,
 	.wait = wait,
 	.wake = wake,
