@@ -39,8 +39,8 @@ struct s3_options {
 	enum s3_addressing addressing;
 	enum s3_signing signing;
 	const char *ca_bundle;    /* NULL: the system's */
-	/* Requests at once; more wait in order. One that waits for its next
-	 * attempt counts, and a server that asks for it gets fewer. */
+	/* Requests under way; more wait in order. One that waits for its next
+	 * attempt counts. A server that asks for it gets fewer at once. */
 	size_t in_flight;
 	int attempts;             /* per request, the first included */
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
@@ -168,6 +168,8 @@ enum s3_kind { S3_KIND_LIST, S3_KIND_GET, S3_KIND_PUT, S3_KIND_COUNT };
 struct s3_usage {
 	int64_t requests[S3_KIND_COUNT]; /* attempts included */
 	int64_t retries;
+	int64_t narrowed, widened; /* how often the server asked for fewer
+	                            * requests at once, and got one more again */
 	int64_t bytes_in;  /* bodies */
 	int64_t bytes_out;
 };

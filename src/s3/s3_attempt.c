@@ -17,6 +17,7 @@ void s3_attempt_start(struct slot *slot)
 	int64_t now = clock_wall_ns() + s3->clock_offset_ns;
 	struct s3_list what_is_there = { .max_keys = 1 };
 
+	slot->sent_ns = clock_mono_ns();
 	r->attempts++;
 	s3->usage.requests[r->settling ? S3_KIND_LIST : r->kind]++;
 	if (r->settling) {

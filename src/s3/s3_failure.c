@@ -51,20 +51,21 @@ static bool learn_clock(struct slot *slot, const struct xml_error *error)
 }
 
 /* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds. */
-static int64_t asked_delay_ns(const struct slot *slot)
+static struct retry_wish read_wish(const struct slot *slot)
 {
 	const char *ms = http_call_header(slot->call, "x-amz-retry-after");
 	const char *seconds = http_call_header(slot->call, "retry-after");
 	int64_t now = clock_wall_ns() + slot->s3->clock_offset_ns;
+	struct retry_wish wish = { 0 };
 	int64_t ns;
 
 	if (ms && clock_parse_duration(ms, &ns) == 0)
-		return ns / 1000;
+		wish.about_ns = ns / 1000;
 	if (seconds && clock_parse_duration(seconds, &ns) == 0)
-		return ns;
-	if (seconds && clock_parse_http(seconds, &ns) == 0 && ns > now)
-		return ns - now;
-	return 0;
+		wish.least_ns = ns;
+	else if (seconds && clock_parse_http(seconds, &ns) == 0 && ns > now)
+		wish.least_ns = ns - now;
+	return wish;
 }
 
 static enum retry_asked asked(const struct request *r)
@@ -89,8 +90,8 @@ static bool should_settle(const struct request *r,
 	    r->doubtful && r->ask.put.md5 && !r->settling;
 }
 
-static void complete_failed(struct slot *slot, const struct retry_rule *rule,
-    const struct retry_reply *reply)
+static struct s3_result failed_result(const struct slot *slot,
+    const struct retry_rule *rule, const struct retry_reply *reply)
 {
 	struct s3_result result = { .outcome = rule->outcome,
 		.http_status = reply->status };
@@ -102,6 +103,14 @@ static void complete_failed(struct slot *slot, const struct retry_rule *rule,
 		error_prefix(&result.error, "the reply to an upload was lost, "
 		    "and so was the question what is there now");
 	}
+	return result;
+}
+
+static void complete_failed(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	struct s3_result result = failed_result(slot, rule, reply);
+
 	s3_complete(slot, &result, NULL);
 }
 
@@ -144,6 +153,9 @@ static bool may_try_again(const struct slot *slot,
 
 	if (rule->attempts > 0 && rule->attempts < limit)
 		limit = rule->attempts;
+	if (slot->s3->quota.served_ns == 0 && rule->first_attempts > 0 &&
+	    rule->first_attempts < limit)
+		limit = rule->first_attempts;
 	return (rule->class == RETRY_TRANSIENT ||
 	    rule->class == RETRY_THROTTLE) && slot->request->attempts < limit;
 }
@@ -160,6 +172,65 @@ static void log_delay(const struct retry_rule *rule,
 	    err.text);
 }
 
+static void try_again(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	const struct retry_wish wish = read_wish(slot);
+	int64_t delay_ns = retry_delay_ns(rule->class,
+	    slot->request->attempts, &wish, clock_random());
+
+	log_delay(rule, reply, delay_ns);
+	s3_try_again(slot, delay_ns);
+}
+
+static void hold(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	struct s3_result result = failed_result(slot, rule, reply);
+
+	if (slot->s3->held == 0)
+		log_debug("%s serves nobody: requests are held: %s",
+		    slot->s3->endpoint.authority, result.error.text);
+	s3_hold(slot, &result);
+}
+
+/* Whoever has an attempt left makes it, unless the server has too much
+ * trouble for that. */
+static void try_or_hold(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	enum quota_answer answer = QUOTA_AGAIN;
+
+	if (retry_is_trouble(rule))
+		answer = quota_ask(&slot->s3->quota, rule->class,
+		    &slot->request->spent, slot->sent_ns, clock_mono_ns(),
+		    clock_random());
+	switch (answer) {
+	case QUOTA_AGAIN:
+		try_again(slot, rule, reply);
+		break;
+	case QUOTA_HOLD:
+		hold(slot, rule, reply);
+		break;
+	case QUOTA_OVER:
+		complete_failed(slot, rule, reply);
+		break;
+	}
+}
+
+/* The server asks for less. */
+static void narrow_window(const struct slot *slot)
+{
+	struct s3 *s3 = slot->s3;
+	size_t before = s3->window.size;
+
+	if (!window_throttled(&s3->window, slot->sent_ns, clock_mono_ns()))
+		return;
+	s3->usage.narrowed++;
+	log_debug("%s asks for less: %zu requests at once, not %zu",
+	    s3->endpoint.authority, s3->window.size, before);
+}
+
 void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 {
 	struct request *r = slot->request;
@@ -168,14 +239,12 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 	describe(slot, reply);
 	rule = retry_find(reply);
 	if (rule->class == RETRY_THROTTLE)
-		s3_narrow_window(slot->s3);
+		narrow_window(slot);
+	if (!retry_is_trouble(rule))
+		s3_served(slot);
 
 	if (may_try_again(slot, rule)) {
-		int64_t delay_ns = retry_delay_ns(rule->class, r->attempts,
-		    asked_delay_ns(slot), clock_random());
-
-		log_delay(rule, reply, delay_ns);
-		s3_try_again(slot, delay_ns);
+		try_or_hold(slot, rule, reply);
 	} else if (rule->class == RETRY_CLOCK &&
 	    learn_clock(slot, &reply->error)) {
 		s3_try_again(slot, 0);

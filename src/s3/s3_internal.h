@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A bucket from inside. A request waits in a queue, then holds one of a fixed
- * number of slots until it is done; a slot is in exchange with the server, or
- * waits for the time of its next attempt. That a request keeps its slot
- * meanwhile is what slows everybody down when the server has trouble.
+ * number of slots until it is done; a slot is in exchange with the server,
+ * waits for the time of its next attempt, or is held because nobody is served.
+ * The window says how many slots may be in exchange.
  *
  *   s3.c          queue, slots and the loop; how a request ends
  *   s3_attempt.c  one attempt, and what a good reply gives
@@ -16,8 +16,10 @@
 
 #include "s3/endpoint.h"
 #include "s3/http.h"
+#include "s3/quota.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
+#include "s3/window.h"
 #include "s3/wire.h"
 #include "s3/xml.h"
 
@@ -30,6 +32,7 @@ struct request {
 		struct s3_put put;
 	} ask;
 	int attempts;
+	int spent;          /* of the quota */
 	bool aborted;
 	bool clock_learned; /* from the answer to this very request */
 	bool doubtful;      /* a PUT that may have been done unheard */
@@ -43,6 +46,8 @@ struct slot {
 	struct http_call *call;  /* NULL until first used */
 	bool waiting;            /* for due_ns, then tries again */
 	int64_t due_ns;
+	int64_t sent_ns;         /* when this attempt began */
+	struct s3_result *held;  /* how it ends if the outage does not */
 	struct wire wire;
 	/* of the reply under way */
 	struct xml_page *page;   /* LIST */
@@ -72,12 +77,13 @@ struct s3 {
 	size_t slot_count;
 	size_t busy;
 	size_t waiting;          /* of the busy ones */
+	size_t held;             /* of the busy ones, and none waits, too */
+	size_t probe;            /* the slot after the last that probed */
 	struct request *queue;
 	struct request **queue_end;
 
-	size_t window;           /* busy slots allowed by now */
-	size_t window_good;      /* replies since it last changed */
-	int64_t narrowed_ns;
+	struct window window;
+	struct quota quota;
 
 	int64_t clock_offset_ns; /* the server's time minus ours */
 	bool clock_warned;
@@ -90,7 +96,7 @@ struct s3 {
 
 /* ---- s3.c: how a request ends; its slot is free before done() runs ------- */
 
-/* The reply was good: the window of requests at once may widen. */
+/* The reply was good: the window may widen. */
 void s3_complete_done(struct slot *slot, const struct etag *etag,
     bool etag_not_md5, struct s3_page *page);
 /* A callback said stop. */
@@ -99,8 +105,11 @@ void s3_complete(struct slot *slot, struct s3_result *result,
     struct s3_page *page);
 /* Not yet: ${delay_ns} from now it is tried again. */
 void s3_try_again(struct slot *slot, int64_t delay_ns);
-/* Fewer requests at once, please: at most once a second. */
-void s3_narrow_window(struct s3 *s3);
+/* Nobody is served: it is tried again when somebody is, or ends as ${result}
+ * says. */
+void s3_hold(struct slot *slot, const struct s3_result *result);
+/* The server has answered this request, well or for good. */
+void s3_served(struct slot *slot);
 
 /* ---- s3_attempt.c ------------------------------------------------------- */
 
