@@ -42,7 +42,9 @@ struct s3_options {
 	/* Requests under way; more wait in order. One that waits for its next
 	 * attempt counts. A server that asks for it gets fewer at once. */
 	size_t in_flight;
-	int attempts;             /* per request, the first included */
+	/* Per request, the first included; where the server only asks for
+	 * fewer requests, twice as many retries. */
+	int attempts;
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
 };
 
@@ -53,6 +55,11 @@ void s3_free(struct s3 *s3);
 /* "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com": the
  * bucket's home without bucket and key, for identity and messages. */
 const char *s3_endpoint(const struct s3 *s3);
+/* The server's time minus this machine's, where they differ by a minute or
+ * more; else 0. What was learned once spares the next s3_new a request that is
+ * refused: s3_clock_assume_ns is called before the first request. */
+int64_t s3_clock_offset_ns(const struct s3 *s3);
+void s3_clock_assume_ns(struct s3 *s3, int64_t offset_ns);
 /* Must s3_put be given the payload's SHA-256? */
 bool s3_signs_payload(const struct s3 *s3);
 

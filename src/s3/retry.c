@@ -9,8 +9,12 @@
 #include "base/strbuf.h"
 
 #define TRANSIENT_BASE_NS (50 * CLOCK_MS)
+#define TRANSIENT_MAX_NS (20 * CLOCK_SECOND)
+/* What relieves a server that is too busy is the window, for all requests;
+ * one of them that is refused by chance need not wait much longer for it. */
 #define THROTTLE_BASE_NS CLOCK_SECOND
-#define DELAY_MAX_NS (20 * CLOCK_SECOND)
+#define THROTTLE_MAX_NS (5 * CLOCK_SECOND)
+#define LEAST_MAX_NS (20 * CLOCK_SECOND)
 #define WISH_MAX_NS (5 * CLOCK_SECOND)
 #define MESSAGE_MAX ((size_t)2048)
 
@@ -285,18 +289,20 @@ int64_t retry_delay_ns(enum retry_class class, int failures,
 {
 	int64_t span = class == RETRY_THROTTLE ? THROTTLE_BASE_NS :
 	    TRANSIENT_BASE_NS;
+	int64_t most = class == RETRY_THROTTLE ? THROTTLE_MAX_NS :
+	    TRANSIENT_MAX_NS;
 	int64_t least = wish->least_ns, about = wish->about_ns;
 	int64_t delay;
 
-	for (int i = 1; i < failures && span < DELAY_MAX_NS; i++)
+	for (int i = 1; i < failures && span < most; i++)
 		span *= 2;
-	if (span > DELAY_MAX_NS)
-		span = DELAY_MAX_NS;
+	if (span > most)
+		span = most;
 	delay = (int64_t)(random % (uint64_t)(span + 1));
 	if (about > delay + WISH_MAX_NS)
 		about = delay + WISH_MAX_NS;
-	if (least > DELAY_MAX_NS)
-		least = DELAY_MAX_NS;
+	if (least > LEAST_MAX_NS)
+		least = LEAST_MAX_NS;
 	if (delay < about)
 		delay = about;
 	return delay > least ? delay : least;

@@ -157,6 +157,7 @@ void s3_complete_done(struct slot *slot, const struct etag *etag,
 	if (etag)
 		result.etag = *etag;
 	s3_served(slot);
+	s3_clock_check(slot);
 	if (window_good(&slot->s3->window))
 		slot->s3->usage.widened++;
 	s3_complete(slot, &result, page);

@@ -14,10 +14,11 @@ void s3_attempt_start(struct slot *slot)
 	struct request *r = slot->request;
 	struct wire_sender sender = { .endpoint = &s3->endpoint,
 		.signer = s3->signer, .session_token = s3->session_token };
-	int64_t now = clock_wall_ns() + s3->clock_offset_ns;
+	int64_t now = s3_clock_now_ns(s3);
 	struct s3_list what_is_there = { .max_keys = 1 };
 
 	slot->sent_ns = clock_mono_ns();
+	slot->sent_wall_ns = clock_wall_ns();
 	r->attempts++;
 	s3->usage.requests[r->settling ? S3_KIND_LIST : r->kind]++;
 	if (r->settling) {

@@ -7,55 +7,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* What the server says its time is; 0 where it does not. */
-static int64_t server_time_ns(const struct slot *slot,
-    const struct xml_error *error)
-{
-	const char *date = http_call_header(slot->call, "date");
-	const char *age = http_call_header(slot->call, "age");
-	int64_t wall_ns, age_ns;
-
-	if (clock_parse_iso(error->server_time, &wall_ns) == 0)
-		return wall_ns;
-	if (!date || clock_parse_http(date, &wall_ns))
-		return 0;
-	/* A cache repeats the date of when it asked. */
-	if (age && clock_parse_duration(age, &age_ns) == 0)
-		wall_ns += age_ns;
-	return wall_ns;
-}
-
-static void warn_of_clock(struct s3 *s3)
-{
-	long long off = s3->clock_offset_ns / CLOCK_SECOND;
-
-	if (s3->clock_warned || off == 0)
-		return;
-	s3->clock_warned = true;
-	log_warning("this machine's clock is %lld s %s that of %s: set it; "
-	    "until then the server's time is used", off < 0 ? -off : off,
-	    off < 0 ? "ahead of" : "behind", s3->endpoint.authority);
-}
-
-/* Requests are signed with the server's time from here on. */
-static bool learn_clock(struct slot *slot, const struct xml_error *error)
-{
-	int64_t server_ns = server_time_ns(slot, error);
-
-	if (slot->request->clock_learned || !server_ns)
-		return false;
-	slot->request->clock_learned = true;
-	slot->s3->clock_offset_ns = server_ns - clock_wall_ns();
-	warn_of_clock(slot->s3);
-	return true;
-}
-
 /* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds. */
 static struct retry_wish read_wish(const struct slot *slot)
 {
 	const char *ms = http_call_header(slot->call, "x-amz-retry-after");
 	const char *seconds = http_call_header(slot->call, "retry-after");
-	int64_t now = clock_wall_ns() + slot->s3->clock_offset_ns;
+	int64_t now = s3_clock_now_ns(slot->s3);
 	struct retry_wish wish = { 0 };
 	int64_t ns;
 
@@ -145,19 +102,23 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	reply->attempts = slot->request->attempts;
 }
 
-/* Is the wait worth it, and is there an attempt left? */
+/* Is the wait worth it, and is there an attempt left? To be told to come
+ * later is no failure: that may happen twice as often. */
 static bool may_try_again(const struct slot *slot,
     const struct retry_rule *rule)
 {
+	const struct request *r = slot->request;
 	int limit = slot->s3->attempts;
 
+	if (rule->class == RETRY_THROTTLE)
+		return r->throttled <= 2 * (limit - 1);
 	if (rule->attempts > 0 && rule->attempts < limit)
 		limit = rule->attempts;
 	if (slot->s3->quota.served_ns == 0 && rule->first_attempts > 0 &&
 	    rule->first_attempts < limit)
 		limit = rule->first_attempts;
-	return (rule->class == RETRY_TRANSIENT ||
-	    rule->class == RETRY_THROTTLE) && slot->request->attempts < limit;
+	return rule->class == RETRY_TRANSIENT &&
+	    r->attempts - r->throttled < limit;
 }
 
 static void log_delay(const struct retry_rule *rule,
@@ -176,8 +137,11 @@ static void try_again(struct slot *slot, const struct retry_rule *rule,
     const struct retry_reply *reply)
 {
 	const struct retry_wish wish = read_wish(slot);
-	int64_t delay_ns = retry_delay_ns(rule->class,
-	    slot->request->attempts, &wish, clock_random());
+	const struct request *r = slot->request;
+	int failures = rule->class == RETRY_THROTTLE ? r->throttled :
+	    r->attempts - r->throttled;
+	int64_t delay_ns = retry_delay_ns(rule->class, failures, &wish,
+	    clock_random());
 
 	log_delay(rule, reply, delay_ns);
 	s3_try_again(slot, delay_ns);
@@ -238,15 +202,17 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 
 	describe(slot, reply);
 	rule = retry_find(reply);
-	if (rule->class == RETRY_THROTTLE)
+	if (rule->class == RETRY_THROTTLE) {
+		r->throttled++;
 		narrow_window(slot);
+	}
 	if (!retry_is_trouble(rule))
 		s3_served(slot);
 
 	if (may_try_again(slot, rule)) {
 		try_or_hold(slot, rule, reply);
 	} else if (rule->class == RETRY_CLOCK &&
-	    learn_clock(slot, &reply->error)) {
+	    s3_clock_learn(slot, &reply->error)) {
 		s3_try_again(slot, 0);
 	} else if (should_settle(r, rule)) {
 		r->settling = true;

@@ -8,6 +8,7 @@
  *   s3.c          queue, slots and the loop; how a request ends
  *   s3_attempt.c  one attempt, and what a good reply gives
  *   s3_failure.c  what a bad one means
+ *   s3_clock.c    what they say about our clock
  */
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
@@ -19,6 +20,7 @@
 #include "s3/quota.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
+#include "s3/skew.h"
 #include "s3/window.h"
 #include "s3/wire.h"
 #include "s3/xml.h"
@@ -32,6 +34,7 @@ struct request {
 		struct s3_put put;
 	} ask;
 	int attempts;
+	int throttled;      /* of them, answered by "ask less" */
 	int spent;          /* of the quota */
 	bool aborted;
 	bool clock_learned; /* from the answer to this very request */
@@ -47,6 +50,7 @@ struct slot {
 	bool waiting;            /* for due_ns, then tries again */
 	int64_t due_ns;
 	int64_t sent_ns;         /* when this attempt began */
+	int64_t sent_wall_ns;    /* by our clock */
 	struct s3_result *held;  /* how it ends if the outage does not */
 	struct wire wire;
 	/* of the reply under way */
@@ -85,7 +89,7 @@ struct s3 {
 	struct window window;
 	struct quota quota;
 
-	int64_t clock_offset_ns; /* the server's time minus ours */
+	struct skew skew;
 	bool clock_warned;
 	bool aborting;           /* some requests are marked aborted */
 	bool called;             /* a callback ran in this s3_wait */
@@ -116,6 +120,16 @@ void s3_served(struct slot *slot);
 extern const struct http_events s3_attempt_events;
 /* Signs the request anew and hands it to libcurl. */
 void s3_attempt_start(struct slot *slot);
+
+/* ---- s3_clock.c --------------------------------------------------------- */
+
+/* The server's time, as far as we know. */
+int64_t s3_clock_now_ns(const struct s3 *s3);
+/* Our time was refused. False: the server does not say what its own is, or
+ * has refused that, too. */
+bool s3_clock_learn(struct slot *slot, const struct xml_error *error);
+/* The reply is to a request that was taken: is our time still right? */
+void s3_clock_check(struct slot *slot);
 
 /* ---- s3_failure.c: each ends in s3_try_again or s3_complete -------------- */
 

@@ -204,7 +204,7 @@ static void waits_grow_up_to_a_limit(void **state)
 		{ RETRY_TRANSIENT, 10, 20000 },
 		{ RETRY_TRANSIENT, 1000, 20000 },
 		{ RETRY_THROTTLE, 1, 1000 }, { RETRY_THROTTLE, 3, 4000 },
-		{ RETRY_THROTTLE, 6, 20000 }, { RETRY_THROTTLE, 60, 20000 },
+		{ RETRY_THROTTLE, 4, 5000 }, { RETRY_THROTTLE, 60, 5000 },
 	};
 
 	(void)state;
@@ -231,7 +231,7 @@ static void what_the_server_asks_for_is_the_least(void **state)
 		int64_t wait_s;
 	} least[] = {
 		{ 3, 1, 0, 3 },
-		{ 3, 4, 7, 7 },
+		{ 3, 4, 4, 4 },
 		{ 3600, 1, 0, 20 }, /* but not without reason */
 	};
 
