@@ -46,6 +46,8 @@ struct s3_options {
 	 * fewer requests, twice as many retries. */
 	int attempts;
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
+	int64_t limit_up, limit_down; /* bytes of bodies a second, all requests
+	                               * together; 0: none */
 };
 
 int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err);
@@ -177,7 +179,7 @@ struct s3_usage {
 	int64_t retries;
 	int64_t narrowed, widened; /* how often the server asked for fewer
 	                            * requests at once, and got one more again */
-	int64_t bytes_in;  /* bodies */
+	int64_t bytes_in;  /* of attempts that ended, heads and bodies */
 	int64_t bytes_out;
 };
 const struct s3_usage *s3_usage(const struct s3 *s3);

@@ -19,6 +19,8 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 		.ca_bundle = options->ca_bundle,
 		.connections = options->in_flight,
 		.idle_timeout_ns = options->idle_timeout_ns,
+		.limits = { [HTTP_UP] = options->limit_up,
+		    [HTTP_DOWN] = options->limit_down },
 	};
 	struct s3 *s = alloc_zero(1, sizeof(*s));
 
@@ -416,6 +418,8 @@ int s3_wait(struct s3 *s3, int64_t timeout_ns, struct error *err)
 	s3->in_wait = true;
 	s3->called = false;
 	rc = turn(s3, clock_mono_ns() + timeout_ns, err);
+	s3->usage.bytes_in = http_traffic(s3->http, HTTP_DOWN);
+	s3->usage.bytes_out = http_traffic(s3->http, HTTP_UP);
 	s3->in_wait = false;
 	return rc;
 }

@@ -205,9 +205,7 @@ static ssize_t on_read(void *arg, int64_t offset, void *buf, size_t len)
 
 	slot->s3->called = true;
 	n = put->read(put->arg, offset, buf, len, &slot->stop);
-	if (n > 0)
-		slot->s3->usage.bytes_out += n;
-	else if (!slot->stop.kind)
+	if (n <= 0 && !slot->stop.kind)
 		error_set(&slot->stop, ERROR_CHANGED,
 		    "the file has fewer bytes than announced");
 	return n;
@@ -227,7 +225,6 @@ static int on_body(void *arg, const void *bytes, size_t len)
 {
 	struct slot *slot = arg;
 
-	slot->s3->usage.bytes_in += (int64_t)len;
 	if (http_call_status(slot->call) == 200 && wants_page(slot)) {
 		if (!slot->page)
 			slot->page = xml_page_new();

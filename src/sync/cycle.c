@@ -129,6 +129,8 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .in_flight = (size_t)pair->jobs,
 	        .attempts = (int)pair->attempts,
 	        .idle_timeout_ns = pair->timeout_ns,
+	        .limit_up = pair->bwlimit_up,
+	        .limit_down = pair->bwlimit_down,
 	    }, err) < 0)
 		goto out;
 	c->endpoint = alloc_string(s3_endpoint(c->s3));
