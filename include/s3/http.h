@@ -16,10 +16,14 @@
 struct http;
 struct http_call;
 
+enum http_way { HTTP_UP, HTTP_DOWN, HTTP_WAYS };
+
 struct http_options {
 	const char *ca_bundle;   /* NULL: the system's */
 	size_t connections;      /* kept open at most: the calls at once */
 	int64_t idle_timeout_ns; /* no byte moved for so long: the call ends */
+	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls
+	                            * together, who have turns; 0: none */
 };
 
 int http_new(struct http **http, const struct http_options *options,
@@ -51,6 +55,10 @@ struct http_events {
 	int (*body)(void *arg, const void *bytes, size_t len);
 	void (*end)(void *arg, const struct http_end *end);
 };
+
+/* Bytes of whole exchanges so far, heads and bodies, as libcurl counts them:
+ * what TLS adds is not among them. */
+int64_t http_traffic(const struct http *http, enum http_way way);
 
 struct http_call *http_call_new(struct http *http,
     const struct http_events *events, void *arg);

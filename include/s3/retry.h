@@ -6,6 +6,7 @@
 #ifndef S3_RETRY_H
 #define S3_RETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -64,20 +65,28 @@ struct retry_rule {
 	enum s3_outcome outcome; /* if not asked again */
 	enum error_kind kind;
 	int attempts;            /* at most; 0: as many as are allowed */
+	int first_attempts;      /* the same, of a server never heard yet */
 	const char *what;        /* the message: what failed … */
 	const char *remedy;      /* … what to do; NULL: the server's words */
+};
+
+/* What the server says about the wait; 0: nothing. */
+struct retry_wish {
+	int64_t least_ns; /* Retry-After: no sooner, within reason */
+	int64_t about_ns; /* x-amz-retry-after: its choice, within 5 s of ours */
 };
 
 /* The rule for ${reply}; there is always one. */
 const struct retry_rule *retry_find(const struct retry_reply *reply);
 
-/*
- * How long to wait before the next attempt, after ${failures} (1 or more):
- * full jitter by ${random}, and no less than the server asked for
- * (${asked_ns}, 0: nothing), within reason.
- */
-int64_t retry_delay_ns(enum retry_class class, int failures, int64_t asked_ns,
-    uint64_t random);
+/* Does it tell of trouble at the server or on the way to it, and nothing of
+ * what was asked for? */
+bool retry_is_trouble(const struct retry_rule *rule);
+
+/* How long to wait before the next attempt, after ${failures} (1 or more):
+ * full jitter by ${random}, and what the server wishes. */
+int64_t retry_delay_ns(enum retry_class class, int failures,
+    const struct retry_wish *wish, uint64_t random);
 
 /* Fills *err by ${rule}: one line, no secret, whatever the server wrote. */
 void retry_explain(const struct retry_rule *rule,

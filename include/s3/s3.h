@@ -39,11 +39,15 @@ struct s3_options {
 	enum s3_addressing addressing;
 	enum s3_signing signing;
 	const char *ca_bundle;    /* NULL: the system's */
-	/* Requests at once; more wait in order. One that waits for its next
-	 * attempt counts, and a server that asks for it gets fewer. */
+	/* Requests under way; more wait in order. One that waits for its next
+	 * attempt counts. A server that asks for it gets fewer at once. */
 	size_t in_flight;
-	int attempts;             /* per request, the first included */
+	/* Per request, the first included; where the server only asks for
+	 * fewer requests, twice as many retries. */
+	int attempts;
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
+	int64_t limit_up, limit_down; /* bytes of bodies a second, all requests
+	                               * together; 0: none */
 };
 
 int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err);
@@ -53,6 +57,11 @@ void s3_free(struct s3 *s3);
 /* "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com": the
  * bucket's home without bucket and key, for identity and messages. */
 const char *s3_endpoint(const struct s3 *s3);
+/* The server's time minus this machine's, where they differ by a minute or
+ * more; else 0. What was learned once spares the next s3_new a request that is
+ * refused: s3_clock_assume_ns is called before the first request. */
+int64_t s3_clock_offset_ns(const struct s3 *s3);
+void s3_clock_assume_ns(struct s3 *s3, int64_t offset_ns);
 /* Must s3_put be given the payload's SHA-256? */
 bool s3_signs_payload(const struct s3 *s3);
 
@@ -203,7 +212,9 @@ enum s3_kind {
 struct s3_usage {
 	int64_t requests[S3_KIND_COUNT]; /* attempts included */
 	int64_t retries;
-	int64_t bytes_in;  /* bodies */
+	int64_t narrowed, widened; /* how often the server asked for fewer
+	                            * requests at once, and got one more again */
+	int64_t bytes_in;  /* of attempts that ended, heads and bodies */
 	int64_t bytes_out;
 };
 const struct s3_usage *s3_usage(const struct s3 *s3);

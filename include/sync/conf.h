@@ -55,6 +55,7 @@ struct conf_pair {
 	char *ca_bundle;    /* NULL: the system's */
 	int64_t timeout_ns;
 	int64_t attempts;
+	int64_t bwlimit_up, bwlimit_down; /* bytes a second; 0: none */
 	char *state;     /* path of the manifest */
 	char *env_file;  /* NULL: none */
 	struct env *env; /* process environment and env_file */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers to text, rounded so that three digits stay. */
+/* Numbers to text, rounded so that three digits stay, and sizes back. */
 #include "base/human.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 
@@ -26,6 +30,33 @@ const char *human_bytes(int64_t bytes, char out[HUMAN_MAX])
 	snprintf(out, HUMAN_MAX, "%.*f %s", value < 9.95 ? 1 : 0, value,
 	    units[unit]);
 	return out;
+}
+
+int human_parse_bytes(const char *text, int64_t *bytes)
+{
+	static const char letters[] = "KMGTPE";
+	double value, most = 9.2e18; /* what int64_t holds */
+	const char *letter;
+	char *end;
+
+	if (*text < '0' || *text > '9') /* strtod takes more than numbers */
+		return -1;
+	value = strtod(text, &end);
+	if (strcspn(text, "xXeE") < (size_t)(end - text))
+		return -1;
+	end += *end == ' ';
+	letter = *end ? strchr(letters, toupper((unsigned char)*end)) : NULL;
+	if (letter) {
+		for (long i = letter - letters; i >= 0; i--)
+			value *= 1024;
+		end += strncasecmp(end + 1, "iB", 2) == 0 ? 3 : 1;
+	} else if (*end == 'B' || *end == 'b') {
+		end++;
+	}
+	if (*end || value > most)
+		return -1;
+	*bytes = (int64_t)value;
+	return 0;
 }
 
 const char *human_duration(int64_t ns, char out[HUMAN_MAX])

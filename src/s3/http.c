@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "s3/rate.h"
 
 #define USER_AGENT "s3sync/" PACKAGE_VERSION
 /* For TCP and TLS, of all calls at once, on a small machine. */
@@ -23,6 +24,12 @@
 #define BUFFER_SIZE 65536L
 #define POLL_MAX_NS (60 * CLOCK_SECOND)
 
+/* One way's limit, and the calls that wait for their turn. */
+struct line {
+	struct rate rate;
+	struct http_call *first, *last;
+};
+
 struct http {
 	CURLM *multi;
 	char *ca_bundle;    /* NULL: libcurl's CAPATH */
@@ -30,6 +37,8 @@ struct http {
 	int64_t idle_timeout_ns;
 	int64_t sweep_ns;   /* when calls are next looked at for idleness */
 	struct http_call *active; /* those in exchange */
+	struct line lines[HTTP_WAYS];
+	int64_t traffic[HTTP_WAYS];
 };
 
 struct http_call {
@@ -46,6 +55,9 @@ struct http_call {
 	bool active;
 	bool resent;
 	bool broken;         /* a callback said stop */
+	bool paused[HTTP_WAYS];    /* in that line */
+	int64_t granted[HTTP_WAYS]; /* bytes that may pass, taken already */
+	struct http_call *behind[HTTP_WAYS];
 	char text[CURL_ERROR_SIZE];
 };
 
@@ -91,6 +103,9 @@ int http_new(struct http **http, const struct http_options *options,
 	h->ca_bundle = find_ca_bundle(options->ca_bundle);
 	h->connections = (long)options->connections;
 	h->idle_timeout_ns = options->idle_timeout_ns;
+	for (int way = 0; way < HTTP_WAYS; way++)
+		rate_init(&h->lines[way].rate, options->limits[way],
+		    clock_mono_ns());
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->connections);
 	*http = h;
 	return 0;
@@ -107,6 +122,92 @@ void http_free(struct http *http)
 	curl_global_cleanup();
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+/* How much of ${len} may pass now; 0: the call waits in line, and is to be
+ * paused until its turn comes. */
+static size_t pass(struct http_call *call, enum http_way way, size_t len)
+{
+	struct line *line = &call->http->lines[way];
+
+	if (line->rate.per_second == 0)
+		return len;
+	if (call->granted[way] == 0 &&
+	    (line->first || !rate_open(&line->rate, clock_mono_ns()))) {
+		call->paused[way] = true;
+		call->behind[way] = NULL;
+		*(line->first ? &line->last->behind[way] : &line->first) = call;
+		line->last = call;
+		return 0;
+	}
+	return rate_chunk(&line->rate, len);
+}
+
+/* So many did, or none of what was granted. */
+static void passed(struct http_call *call, enum http_way way, int64_t bytes)
+{
+	rate_take(&call->http->lines[way].rate, bytes - call->granted[way]);
+	call->granted[way] = 0;
+}
+
+static void leave_line(struct http_call *call, enum http_way way)
+{
+	struct line *line = &call->http->lines[way];
+	struct http_call *before = NULL, *at = line->first;
+
+	if (!call->paused[way])
+		return;
+	call->paused[way] = false;
+	for (; at != call; at = at->behind[way])
+		before = at;
+	*(before ? &before->behind[way] : &line->first) = call->behind[way];
+	if (line->last == call)
+		line->last = before;
+}
+
+static CURLcode resume(struct http_call *call)
+{
+	return curl_easy_pause(call->easy,
+	    (call->paused[HTTP_UP] ? CURLPAUSE_SEND : 0) |
+	    (call->paused[HTTP_DOWN] ? CURLPAUSE_RECV : 0));
+}
+
+static void end_call(struct http_call *call, CURLcode code, const char *text);
+
+/* Those whose turn it is may pass so much as takes a moment, and then stand
+ * at the end of the line again. */
+static void take_turns(struct http *h, enum http_way way)
+{
+	struct line *line = &h->lines[way];
+
+	while (line->first && rate_open(&line->rate, clock_mono_ns())) {
+		struct http_call *call = line->first;
+		CURLcode code;
+
+		leave_line(call, way);
+		call->granted[way] = (int64_t)rate_chunk(&line->rate,
+		    (size_t)BUFFER_SIZE);
+		rate_take(&line->rate, call->granted[way]);
+		code = resume(call); /* hands over what had come already */
+		if (code)
+			end_call(call, call->broken ?
+			    CURLE_ABORTED_BY_CALLBACK : code,
+			    curl_easy_strerror(code));
+	}
+}
+
+/* When a call's turn comes, or ${until_ns} if that is before. */
+static int64_t next_turn(const struct http *h, int64_t until_ns)
+{
+	for (int way = 0; way < HTTP_WAYS; way++)
+		if (h->lines[way].first &&
+		    h->lines[way].rate.next_ns < until_ns)
+			until_ns = h->lines[way].rate.next_ns;
+	return until_ns;
+}
+
+/* ---- callbacks ----------------------------------------------------------- */
+
 static size_t on_read(char *buf, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
@@ -118,12 +219,16 @@ static size_t on_read(char *buf, size_t size, size_t count, void *arg)
 		len = (size_t)left;
 	if (len == 0)
 		return 0;
+	len = pass(call, HTTP_UP, len);
+	if (len == 0)
+		return CURL_READFUNC_PAUSE;
 	n = call->events->read(call->arg, call->offset, buf, len);
 	if (n <= 0 || (size_t)n > len) {
 		call->broken = true;
 		return CURL_READFUNC_ABORT;
 	}
 	call->offset += n;
+	passed(call, HTTP_UP, n);
 	return (size_t)n;
 }
 
@@ -144,6 +249,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	struct http_call *call = arg;
 	size_t len = size * count;
 
+	if (len > 0 && pass(call, HTTP_DOWN, len) == 0)
+		return CURL_WRITEFUNC_PAUSE;
+	passed(call, HTTP_DOWN, (int64_t)len);
 	if (call->events->body(call->arg, bytes, len)) {
 		call->broken = true;
 		return len ? 0 : 1;
@@ -173,7 +281,8 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+	    (long)rate_chunk(&h->lines[HTTP_DOWN].rate, BUFFER_SIZE));
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION,
 	    (long)CURL_SSLVERSION_TLSv1_2);
@@ -265,10 +374,46 @@ void http_call_start(struct http_call *call, const struct http_request *r)
 	assert(code == CURLM_OK);
 }
 
+static int64_t number(struct http_call *call, CURLINFO info)
+{
+	curl_off_t n = 0;
+
+	curl_easy_getinfo(call->easy, info, &n);
+	return n;
+}
+
+static int64_t short_number(struct http_call *call, CURLINFO info)
+{
+	long n = 0;
+
+	curl_easy_getinfo(call->easy, info, &n);
+	return n;
+}
+
+static void count_traffic(struct http_call *call)
+{
+	call->http->traffic[HTTP_UP] +=
+	    short_number(call, CURLINFO_REQUEST_SIZE) +
+	    number(call, CURLINFO_SIZE_UPLOAD_T);
+	call->http->traffic[HTTP_DOWN] +=
+	    short_number(call, CURLINFO_HEADER_SIZE) +
+	    number(call, CURLINFO_SIZE_DOWNLOAD_T);
+}
+
+int64_t http_traffic(const struct http *http, enum http_way way)
+{
+	return http->traffic[way];
+}
+
 static void leave(struct http_call *call)
 {
 	struct http *h = call->http;
 
+	count_traffic(call);
+	for (int way = 0; way < HTTP_WAYS; way++) {
+		leave_line(call, (enum http_way)way);
+		passed(call, (enum http_way)way, 0);
+	}
 	curl_multi_remove_handle(h->multi, call->easy);
 	if (call->prev)
 		call->prev->next = call->next;
@@ -347,13 +492,9 @@ static void end_finished(struct http *h)
 
 static int64_t bytes_moved(struct http_call *call)
 {
-	curl_off_t up = 0, down = 0;
-	long head = 0;
-
-	curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &up);
-	curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
-	curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &head);
-	return up + down + head;
+	return number(call, CURLINFO_SIZE_UPLOAD_T) +
+	    number(call, CURLINFO_SIZE_DOWNLOAD_T) +
+	    short_number(call, CURLINFO_HEADER_SIZE);
 }
 
 /* libcurl's own low-speed limit averages over seconds; here a call ends when
@@ -369,7 +510,8 @@ static void end_idle(struct http *h, int64_t now)
 		int64_t moved = bytes_moved(call);
 
 		next = call->next;
-		if (moved != call->moved) {
+		if (moved != call->moved || call->paused[HTTP_UP] ||
+		    call->paused[HTTP_DOWN]) {
 			call->moved = moved;
 			call->moved_ns = now;
 		} else if (now - call->moved_ns >= h->idle_timeout_ns) {
@@ -388,8 +530,11 @@ static int multi_failed(CURLMcode code, struct error *err)
 int http_turn(struct http *http, struct error *err)
 {
 	int running;
-	CURLMcode code = curl_multi_perform(http->multi, &running);
+	CURLMcode code;
 
+	take_turns(http, HTTP_UP);
+	take_turns(http, HTTP_DOWN);
+	code = curl_multi_perform(http->multi, &running);
 	if (code)
 		return multi_failed(code, err);
 	end_finished(http);
@@ -402,10 +547,11 @@ int http_sleep(struct http *http, int64_t timeout_ns, struct error *err)
 	CURLMcode code;
 
 	if (http->active) {
-		int64_t sweep = http->sweep_ns - clock_mono_ns();
+		int64_t turn = next_turn(http, http->sweep_ns) -
+		    clock_mono_ns();
 
-		if (sweep < timeout_ns)
-			timeout_ns = sweep;
+		if (turn < timeout_ns)
+			timeout_ns = turn;
 	}
 	if (timeout_ns < 0)
 		timeout_ns = 0;

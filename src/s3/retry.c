@@ -9,8 +9,13 @@
 #include "base/strbuf.h"
 
 #define TRANSIENT_BASE_NS (50 * CLOCK_MS)
+#define TRANSIENT_MAX_NS (20 * CLOCK_SECOND)
+/* What relieves a server that is too busy is the window, for all requests;
+ * one of them that is refused by chance need not wait much longer for it. */
 #define THROTTLE_BASE_NS CLOCK_SECOND
-#define DELAY_MAX_NS (20 * CLOCK_SECOND)
+#define THROTTLE_MAX_NS (5 * CLOCK_SECOND)
+#define LEAST_MAX_NS (20 * CLOCK_SECOND)
+#define WISH_MAX_NS (5 * CLOCK_SECOND)
 #define MESSAGE_MAX ((size_t)2048)
 
 #define PUTS (RETRY_PUT | RETRY_PUT_NEW | RETRY_PUT_SAME)
@@ -72,6 +77,7 @@ static const struct retry_rule rules[] = {
 
 	/* ask again */
 	TROUBLED("InternalError"),
+	TROUBLED("InternalErrors"),
 	TROUBLED("InternalServerError"),
 	TROUBLED("ServiceUnavailable"),
 	TROUBLED("RequestTimeout"),
@@ -215,7 +221,7 @@ static const struct retry_rule rules[] = {
 	  NETWORK, .what = "the proxy's name cannot be resolved",
 	  .remedy = "check http_proxy and https_proxy" },
 	{ .curl = CURLE_COULDNT_RESOLVE_HOST, .class = RETRY_TRANSIENT,
-	  NETWORK, .what = "the name of {server} cannot be resolved",
+	  NETWORK, .first_attempts = 2, .what = "the name of {server} cannot be resolved",
 	  .remedy = "check the endpoint, the region and the network" },
 	{ .curl = CURLE_COULDNT_CONNECT, .class = RETRY_TRANSIENT, NETWORK,
 	  .what = "cannot connect to {server}",
@@ -300,21 +306,35 @@ const struct retry_rule *retry_find(const struct retry_reply *reply)
 	return &rules[i];
 }
 
-int64_t retry_delay_ns(enum retry_class class, int failures, int64_t asked_ns,
-    uint64_t random)
+bool retry_is_trouble(const struct retry_rule *rule)
+{
+	return rule->class == RETRY_THROTTLE ||
+	    (rule->class == RETRY_TRANSIENT && rule->outcome == S3_FAILED &&
+	    rule->kind != ERROR_CHANGED);
+}
+
+int64_t retry_delay_ns(enum retry_class class, int failures,
+    const struct retry_wish *wish, uint64_t random)
 {
 	int64_t span = class == RETRY_THROTTLE ? THROTTLE_BASE_NS :
 	    TRANSIENT_BASE_NS;
+	int64_t most = class == RETRY_THROTTLE ? THROTTLE_MAX_NS :
+	    TRANSIENT_MAX_NS;
+	int64_t least = wish->least_ns, about = wish->about_ns;
 	int64_t delay;
 
-	for (int i = 1; i < failures && span < DELAY_MAX_NS; i++)
+	for (int i = 1; i < failures && span < most; i++)
 		span *= 2;
-	if (span > DELAY_MAX_NS)
-		span = DELAY_MAX_NS;
+	if (span > most)
+		span = most;
 	delay = (int64_t)(random % (uint64_t)(span + 1));
-	if (asked_ns > DELAY_MAX_NS)
-		asked_ns = DELAY_MAX_NS;
-	return delay > asked_ns ? delay : asked_ns;
+	if (about > delay + WISH_MAX_NS)
+		about = delay + WISH_MAX_NS;
+	if (least > LEAST_MAX_NS)
+		least = LEAST_MAX_NS;
+	if (delay < about)
+		delay = about;
+	return delay > least ? delay : least;
 }
 
 /* A server may repeat what we sent to prove who we are. */

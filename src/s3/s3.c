@@ -11,8 +11,7 @@
 #include "base/clock.h"
 
 #define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
-#define WINDOW_MIN 4
-#define NARROW_EVERY_NS CLOCK_SECOND
+#define RELEASED_AT_ONCE 2 /* of the held, by each that is served */
 
 int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 {
@@ -20,6 +19,8 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 		.ca_bundle = options->ca_bundle,
 		.connections = options->in_flight,
 		.idle_timeout_ns = options->idle_timeout_ns,
+		.limits = { [HTTP_UP] = options->limit_up,
+		    [HTTP_DOWN] = options->limit_down },
 	};
 	struct s3 *s = alloc_zero(1, sizeof(*s));
 
@@ -41,7 +42,9 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	s->signing = options->signing;
 	s->attempts = options->attempts;
 	s->queue_end = &s->queue;
-	s->slot_count = s->window = options->in_flight;
+	s->slot_count = options->in_flight;
+	window_init(&s->window, s->slot_count);
+	quota_init(&s->quota);
 	s->slots = alloc_zero(s->slot_count, sizeof(*s->slots));
 	for (size_t i = s->slot_count; i-- > 0;) {
 		s->slots[i].s3 = s;
@@ -102,6 +105,15 @@ static void clear_reply(struct slot *slot)
 	error_clear(&slot->stop);
 }
 
+static void leave_waiting(struct slot *slot)
+{
+	slot->s3->waiting -= slot->waiting;
+	slot->waiting = false;
+	slot->s3->held -= slot->held != NULL;
+	free(slot->held);
+	slot->held = NULL;
+}
+
 /* The slot is free before the callback runs, but for the bytes of ${result}
  * and ${value}: those stay until its next request begins. */
 void s3_complete(struct slot *slot, struct s3_result *result, void *value)
@@ -111,9 +123,7 @@ void s3_complete(struct slot *slot, struct s3_result *result, void *value)
 
 	result->attempts = r->attempts;
 	clear_reply(slot);
-	if (slot->waiting)
-		s3->waiting--;
-	slot->waiting = false;
+	leave_waiting(slot);
 	slot->request = NULL;
 	slot->next_free = s3->free_slots;
 	s3->free_slots = slot;
@@ -129,29 +139,6 @@ void s3_complete_stopped(struct slot *slot)
 	s3_complete(slot, &result, NULL);
 }
 
-/* One more reply without complaint: after as many as there are requests at
- * once, one more of them is allowed. */
-static void widen_window(struct s3 *s3)
-{
-	if (s3->window == s3->slot_count || ++s3->window_good < s3->window)
-		return;
-	s3->window_good = 0;
-	s3->window++;
-}
-
-void s3_narrow_window(struct s3 *s3)
-{
-	size_t least =
-	    s3->slot_count < WINDOW_MIN ? s3->slot_count : WINDOW_MIN;
-	int64_t now = clock_mono_ns();
-
-	s3->window_good = 0;
-	if (s3->narrowed_ns && now - s3->narrowed_ns < NARROW_EVERY_NS)
-		return;
-	s3->narrowed_ns = now;
-	s3->window = s3->window / 2 > least ? s3->window / 2 : least;
-}
-
 void s3_complete_done(struct slot *slot, const struct etag *etag,
     bool etag_not_md5, void *value)
 {
@@ -161,7 +148,10 @@ void s3_complete_done(struct slot *slot, const struct etag *etag,
 
 	if (etag)
 		result.etag = *etag;
-	widen_window(slot->s3);
+	s3_served(slot);
+	s3_clock_check(slot);
+	if (window_good(&slot->s3->window))
+		slot->s3->usage.widened++;
 	s3_complete(slot, &result, value);
 }
 
@@ -172,6 +162,38 @@ void s3_try_again(struct slot *slot, int64_t delay_ns)
 	slot->s3->waiting++;
 	slot->waiting = true;
 	slot->due_ns = clock_mono_ns() + delay_ns;
+}
+
+void s3_hold(struct slot *slot, const struct s3_result *result)
+{
+	clear_reply(slot);
+	slot->s3->held++;
+	slot->held = alloc_bytes(sizeof(*result));
+	*slot->held = *result;
+}
+
+/* Of those held the next in turn, from now on waiting for ${delay_ns}. */
+static void release_held(struct s3 *s3, int64_t delay_ns)
+{
+	struct slot *slot;
+
+	do {
+		s3->probe = s3->probe % s3->slot_count;
+		slot = &s3->slots[s3->probe++];
+	} while (!slot->held);
+	leave_waiting(slot);
+	s3_try_again(slot, delay_ns);
+}
+
+/* Each that is served sets two free: as many as there are, soon. */
+void s3_served(struct slot *slot)
+{
+	struct s3 *s3 = slot->s3;
+
+	quota_served(&s3->quota, slot->request->spent, clock_mono_ns());
+	slot->request->spent = 0;
+	for (int i = 0; i < RELEASED_AT_ONCE && s3->held > 0; i++)
+		release_held(s3, 0);
 }
 
 /* ---- queue and slots ---------------------------------------------------- */
@@ -228,9 +250,15 @@ static struct request *dequeue(struct s3 *s3)
 	return r;
 }
 
+/* May one more be in exchange? */
+static bool window_open(const struct s3 *s3)
+{
+	return s3->busy - s3->waiting - s3->held < s3->window.size;
+}
+
 static void start_queued(struct s3 *s3)
 {
-	while (s3->queue && s3->free_slots && s3->busy < s3->window) {
+	while (s3->queue && s3->free_slots && window_open(s3)) {
 		struct slot *slot = s3->free_slots;
 
 		s3->free_slots = slot->next_free;
@@ -246,25 +274,58 @@ static void start_queued(struct s3 *s3)
 	}
 }
 
-static void start_due(struct s3 *s3, int64_t now)
+/* What waits longest goes first. */
+static struct slot *first_due(struct s3 *s3, int64_t now)
 {
+	struct slot *first = NULL;
+
 	for (size_t i = 0; s3->waiting > 0 && i < s3->slot_count; i++) {
 		struct slot *slot = &s3->slots[i];
 
-		if (!slot->waiting || slot->due_ns > now)
-			continue;
-		slot->waiting = false;
-		s3->waiting--;
+		if (slot->waiting && slot->due_ns <= now &&
+		    (!first || slot->due_ns < first->due_ns))
+			first = slot;
+	}
+	return first;
+}
+
+static void start_due(struct s3 *s3, int64_t now)
+{
+	struct slot *slot;
+
+	while (window_open(s3) && (slot = first_due(s3, now))) {
+		leave_waiting(slot);
 		s3_attempt_start(slot);
 	}
 }
 
-/* When the next slot is due, or ${until_ns} if none is before that. */
+/* Those held: one tries, or all end. */
+static void try_held(struct s3 *s3, int64_t now)
+{
+	if (s3->held > 0 && quota_probe_due(&s3->quota, now, clock_random()))
+		release_held(s3, 0);
+	if (!quota_outage_over(&s3->quota, now))
+		return;
+	for (size_t i = 0; s3->held > 0 && i < s3->slot_count; i++) {
+		struct s3_result result;
+
+		if (!s3->slots[i].held)
+			continue;
+		result = *s3->slots[i].held;
+		s3_complete(&s3->slots[i], &result, NULL);
+	}
+}
+
+/* When the next slot is due, or ${until_ns} if none is before that. What is
+ * due and has no room in the window is woken by a reply. */
 static int64_t next_due(const struct s3 *s3, int64_t until_ns)
 {
-	for (size_t i = 0; s3->waiting > 0 && i < s3->slot_count; i++)
+	for (size_t i = 0; window_open(s3) && s3->waiting > 0 &&
+	     i < s3->slot_count; i++)
 		if (s3->slots[i].waiting && s3->slots[i].due_ns < until_ns)
 			until_ns = s3->slots[i].due_ns;
+	if (s3->held > 0 && quota_next_ns(&s3->quota) < until_ns)
+		until_ns = quota_next_ns(&s3->quota);
 	return until_ns;
 }
 
@@ -341,6 +402,7 @@ static int turn(struct s3 *s3, int64_t until_ns, struct error *err)
 		int64_t now = clock_mono_ns();
 
 		end_aborted(s3);
+		try_held(s3, now);
 		start_due(s3, now);
 		start_queued(s3);
 		if (http_turn(s3->http, err))
@@ -362,6 +424,8 @@ int s3_wait(struct s3 *s3, int64_t timeout_ns, struct error *err)
 	s3->in_wait = true;
 	s3->called = false;
 	rc = turn(s3, clock_mono_ns() + timeout_ns, err);
+	s3->usage.bytes_in = http_traffic(s3->http, HTTP_DOWN);
+	s3->usage.bytes_out = http_traffic(s3->http, HTTP_UP);
 	s3->in_wait = false;
 	return rc;
 }

@@ -15,10 +15,11 @@ void s3_attempt_start(struct slot *slot)
 	struct wire_sender sender = { .endpoint = &s3->endpoint,
 		.signer = s3->signer, .session_token = s3->session_token };
 
+	slot->sent_ns = clock_mono_ns();
+	slot->sent_wall_ns = clock_wall_ns();
 	r->attempts++;
 	s3->usage.requests[s3_operation_kind(r)]++;
-	s3_operation_of(r)->send(slot, &sender,
-	    clock_wall_ns() + s3->clock_offset_ns);
+	s3_operation_of(r)->send(slot, &sender, s3_clock_now_ns(s3));
 	http_call_start(slot->call, &slot->wire.request);
 }
 
@@ -60,9 +61,7 @@ static ssize_t on_read(void *arg, int64_t offset, void *buf, size_t len)
 	}
 	slot->s3->called = true;
 	n = put->read(put->arg, offset, buf, len, &slot->stop);
-	if (n > 0)
-		slot->s3->usage.bytes_out += n;
-	else if (!slot->stop.kind)
+	if (n <= 0 && !slot->stop.kind)
 		error_set(&slot->stop, ERROR_CHANGED,
 		    "the file has fewer bytes than announced");
 	return n;
@@ -102,7 +101,6 @@ static int on_body(void *arg, const void *bytes, size_t len)
 	enum reply reply = s3_operation_of(slot->request)->reply;
 	bool good = is_good(slot, http_call_status(slot->call));
 
-	slot->s3->usage.bytes_in += (int64_t)len;
 	if (good && reply == REPLY_OBJECT)
 		return take_bytes(slot, bytes, len);
 	if (good && reply == REPLY_PAGE) {

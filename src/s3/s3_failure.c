@@ -8,64 +8,22 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* What the server says its time is; 0 where it does not. */
-static int64_t server_time_ns(const struct slot *slot,
-    const struct xml_error *error)
-{
-	const char *date = http_call_header(slot->call, "date");
-	const char *age = http_call_header(slot->call, "age");
-	int64_t wall_ns, age_ns;
-
-	if (clock_parse_iso(error->server_time, &wall_ns) == 0)
-		return wall_ns;
-	if (!date || clock_parse_http(date, &wall_ns))
-		return 0;
-	/* A cache repeats the date of when it asked. */
-	if (age && clock_parse_duration(age, &age_ns) == 0)
-		wall_ns += age_ns;
-	return wall_ns;
-}
-
-static void warn_of_clock(struct s3 *s3)
-{
-	long long off = s3->clock_offset_ns / CLOCK_SECOND;
-
-	if (s3->clock_warned || off == 0)
-		return;
-	s3->clock_warned = true;
-	log_warning("this machine's clock is %lld s %s that of %s: set it; "
-	    "until then the server's time is used", off < 0 ? -off : off,
-	    off < 0 ? "ahead of" : "behind", s3->endpoint.authority);
-}
-
-/* Requests are signed with the server's time from here on. */
-static bool learn_clock(struct slot *slot, const struct xml_error *error)
-{
-	int64_t server_ns = server_time_ns(slot, error);
-
-	if (slot->request->clock_learned || !server_ns)
-		return false;
-	slot->request->clock_learned = true;
-	slot->s3->clock_offset_ns = server_ns - clock_wall_ns();
-	warn_of_clock(slot->s3);
-	return true;
-}
-
 /* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds. */
-static int64_t asked_delay_ns(const struct slot *slot)
+static struct retry_wish read_wish(const struct slot *slot)
 {
 	const char *ms = http_call_header(slot->call, "x-amz-retry-after");
 	const char *seconds = http_call_header(slot->call, "retry-after");
-	int64_t now = clock_wall_ns() + slot->s3->clock_offset_ns;
+	int64_t now = s3_clock_now_ns(slot->s3);
+	struct retry_wish wish = { 0 };
 	int64_t ns;
 
 	if (ms && clock_parse_duration(ms, &ns) == 0)
-		return ns / 1000;
+		wish.about_ns = ns / 1000;
 	if (seconds && clock_parse_duration(seconds, &ns) == 0)
-		return ns;
-	if (seconds && clock_parse_http(seconds, &ns) == 0 && ns > now)
-		return ns - now;
-	return 0;
+		wish.least_ns = ns;
+	else if (seconds && clock_parse_http(seconds, &ns) == 0 && ns > now)
+		wish.least_ns = ns - now;
+	return wish;
 }
 
 static unsigned asked(const struct request *r)
@@ -142,8 +100,8 @@ void s3_failure_not_ours(struct slot *slot)
 	s3_failure_reply(slot, &reply);
 }
 
-static void complete_failed(struct slot *slot, const struct retry_rule *rule,
-    const struct retry_reply *reply)
+static struct s3_result failed_result(const struct slot *slot,
+    const struct retry_rule *rule, const struct retry_reply *reply)
 {
 	struct s3_result result = { .outcome = rule->outcome,
 		.http_status = reply->status };
@@ -155,6 +113,14 @@ static void complete_failed(struct slot *slot, const struct retry_rule *rule,
 		error_prefix(&result.error, "the reply to an upload was lost, "
 		    "and so was the question what is there now");
 	}
+	return result;
+}
+
+static void complete_failed(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	struct s3_result result = failed_result(slot, rule, reply);
+
 	s3_complete(slot, &result, NULL);
 }
 
@@ -189,16 +155,23 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	reply->attempts = slot->request->attempts;
 }
 
-/* Is the wait worth it, and is there an attempt left? */
+/* Is the wait worth it, and is there an attempt left? To be told to come
+ * later is no failure: that may happen twice as often. */
 static bool may_try_again(const struct slot *slot,
     const struct retry_rule *rule)
 {
+	const struct request *r = slot->request;
 	int limit = slot->s3->attempts;
 
+	if (rule->class == RETRY_THROTTLE)
+		return r->throttled <= 2 * (limit - 1);
 	if (rule->attempts > 0 && rule->attempts < limit)
 		limit = rule->attempts;
-	return (rule->class == RETRY_TRANSIENT ||
-	    rule->class == RETRY_THROTTLE) && slot->request->attempts < limit;
+	if (slot->s3->quota.served_ns == 0 && rule->first_attempts > 0 &&
+	    rule->first_attempts < limit)
+		limit = rule->first_attempts;
+	return rule->class == RETRY_TRANSIENT &&
+	    r->attempts - r->throttled < limit;
 }
 
 static void log_delay(const struct retry_rule *rule,
@@ -213,6 +186,68 @@ static void log_delay(const struct retry_rule *rule,
 	    err.text);
 }
 
+static void try_again(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	const struct retry_wish wish = read_wish(slot);
+	const struct request *r = slot->request;
+	int failures = rule->class == RETRY_THROTTLE ? r->throttled :
+	    r->attempts - r->throttled;
+	int64_t delay_ns = retry_delay_ns(rule->class, failures, &wish,
+	    clock_random());
+
+	log_delay(rule, reply, delay_ns);
+	s3_try_again(slot, delay_ns);
+}
+
+static void hold(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	struct s3_result result = failed_result(slot, rule, reply);
+
+	if (slot->s3->held == 0)
+		log_debug("%s serves nobody: requests are held: %s",
+		    slot->s3->endpoint.authority, result.error.text);
+	s3_hold(slot, &result);
+}
+
+/* Whoever has an attempt left makes it, unless the server has too much
+ * trouble for that. */
+static void try_or_hold(struct slot *slot, const struct retry_rule *rule,
+    const struct retry_reply *reply)
+{
+	enum quota_answer answer = QUOTA_AGAIN;
+
+	if (retry_is_trouble(rule))
+		answer = quota_ask(&slot->s3->quota, rule->class,
+		    &slot->request->spent, slot->sent_ns, clock_mono_ns(),
+		    clock_random());
+	switch (answer) {
+	case QUOTA_AGAIN:
+		try_again(slot, rule, reply);
+		break;
+	case QUOTA_HOLD:
+		hold(slot, rule, reply);
+		break;
+	case QUOTA_OVER:
+		complete_failed(slot, rule, reply);
+		break;
+	}
+}
+
+/* The server asks for less. */
+static void narrow_window(const struct slot *slot)
+{
+	struct s3 *s3 = slot->s3;
+	size_t before = s3->window.size;
+
+	if (!window_throttled(&s3->window, slot->sent_ns, clock_mono_ns()))
+		return;
+	s3->usage.narrowed++;
+	log_debug("%s asks for less: %zu requests at once, not %zu",
+	    s3->endpoint.authority, s3->window.size, before);
+}
+
 void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 {
 	struct request *r = slot->request;
@@ -220,17 +255,17 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 
 	describe(slot, reply);
 	rule = retry_find(reply);
-	if (rule->class == RETRY_THROTTLE)
-		s3_narrow_window(slot->s3);
+	if (rule->class == RETRY_THROTTLE) {
+		r->throttled++;
+		narrow_window(slot);
+	}
+	if (!retry_is_trouble(rule))
+		s3_served(slot);
 
 	if (may_try_again(slot, rule)) {
-		int64_t delay_ns = retry_delay_ns(rule->class, r->attempts,
-		    asked_delay_ns(slot), clock_random());
-
-		log_delay(rule, reply, delay_ns);
-		s3_try_again(slot, delay_ns);
+		try_or_hold(slot, rule, reply);
 	} else if (rule->class == RETRY_CLOCK &&
-	    learn_clock(slot, &reply->error)) {
+	    s3_clock_learn(slot, &reply->error)) {
 		s3_try_again(slot, 0);
 	} else if (should_settle(r, rule)) {
 		s3_failure_settle(slot, reply->status);

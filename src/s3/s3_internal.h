@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A bucket from inside. A request waits in a queue, then holds one of a fixed
- * number of slots until it is done; a slot is in exchange with the server, or
- * waits for the time of its next attempt. That a request keeps its slot
- * meanwhile is what slows everybody down when the server has trouble.
+ * number of slots until it is done; a slot is in exchange with the server,
+ * waits for the time of its next attempt, or is held because nobody is served.
+ * The window says how many slots may be in exchange.
  *
  *   s3.c            queue, slots and the loop; how a request ends
  *   s3_operation.c  what can be asked: the table of operations
  *   s3_multipart    of them, those of multipart uploads
  *   s3_attempt.c    one attempt: what is sent, and what comes back
  *   s3_failure.c    what a bad reply means
+ *   s3_clock.c      what replies say about our clock
  */
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
@@ -18,9 +19,12 @@
 
 #include "s3/endpoint.h"
 #include "s3/http.h"
-#include "s3/s3_multipart.h"
+#include "s3/quota.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
+#include "s3/s3_multipart.h"
+#include "s3/skew.h"
+#include "s3/window.h"
 #include "s3/wire.h"
 #include "s3/xml.h"
 #include "s3/xml_document.h"
@@ -42,6 +46,8 @@ struct request {
 	char token[S3_MULTIPART_TOKEN_SIZE]; /* of a PUT under a condition */
 	struct strbuf body; /* of a completion */
 	int attempts;
+	int throttled;      /* of them, answered by "ask less" */
+	int spent;          /* of the quota */
 	bool aborted;
 	bool clock_learned; /* from the answer to this very request */
 	bool doubtful;      /* a write that may have been done unheard */
@@ -81,6 +87,9 @@ struct slot {
 	struct http_call *call;  /* NULL until first used */
 	bool waiting;            /* for due_ns, then tries again */
 	int64_t due_ns;
+	int64_t sent_ns;         /* when this attempt began */
+	int64_t sent_wall_ns;    /* by our clock */
+	struct s3_result *held;  /* how it ends if the outage does not */
 	struct wire wire;
 	/* of the reply under way */
 	struct xml_page *page;   /* LIST */
@@ -109,14 +118,15 @@ struct s3 {
 	size_t slot_count;
 	size_t busy;
 	size_t waiting;          /* of the busy ones */
+	size_t held;             /* of the busy ones, and none waits, too */
+	size_t probe;            /* the slot after the last that probed */
 	struct request *queue;
 	struct request **queue_end;
 
-	size_t window;           /* busy slots allowed by now */
-	size_t window_good;      /* replies since it last changed */
-	int64_t narrowed_ns;
+	struct window window;
+	struct quota quota;
 
-	int64_t clock_offset_ns; /* the server's time minus ours */
+	struct skew skew;
 	bool clock_warned;
 	bool aborting;           /* some requests are marked aborted */
 	bool called;             /* a callback ran in this s3_wait */
@@ -127,8 +137,8 @@ struct s3 {
 
 /* ---- s3.c: how a request ends; its slot is free before done() runs ------- */
 
-/* The reply was good: the window of requests at once may widen. ${value} is
- * for the operation's done(). */
+/* The reply was good: the window may widen. ${value} is for the operation's
+ * done(). */
 void s3_complete_done(struct slot *slot, const struct etag *etag,
     bool etag_not_md5, void *value);
 /* A callback said stop. */
@@ -136,8 +146,11 @@ void s3_complete_stopped(struct slot *slot);
 void s3_complete(struct slot *slot, struct s3_result *result, void *value);
 /* Not yet: ${delay_ns} from now it is tried again. */
 void s3_try_again(struct slot *slot, int64_t delay_ns);
-/* Fewer requests at once, please: at most once a second. */
-void s3_narrow_window(struct s3 *s3);
+/* Nobody is served: it is tried again when somebody is, or ends as ${result}
+ * says. */
+void s3_hold(struct slot *slot, const struct s3_result *result);
+/* The server has answered this request, well or for good. */
+void s3_served(struct slot *slot);
 
 /* A new request at the end of the queue. */
 struct request *s3_enqueue(struct s3 *s3, enum s3_kind kind);
@@ -168,6 +181,16 @@ extern const struct operation s3_multipart_create_operation,
 extern const struct http_events s3_attempt_events;
 /* Signs the request anew and hands it to libcurl. */
 void s3_attempt_start(struct slot *slot);
+
+/* ---- s3_clock.c --------------------------------------------------------- */
+
+/* The server's time, as far as we know. */
+int64_t s3_clock_now_ns(const struct s3 *s3);
+/* Our time was refused. False: the server does not say what its own is, or
+ * has refused that, too. */
+bool s3_clock_learn(struct slot *slot, const struct xml_error *error);
+/* The reply is to a request that was taken: is our time still right? */
+void s3_clock_check(struct slot *slot);
 
 /* ---- s3_failure.c: each ends in s3_try_again or s3_complete -------------- */
 

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/human.h"
 #include "base/strbuf.h"
 
 struct choice {
@@ -26,7 +27,7 @@ struct rule {
 	size_t offset; /* of the field, in struct conf or struct conf_pair */
 	int (*parse)(const struct rule *rule, const char *value, bool in_file,
 	    void *field, struct error *err);
-	const char *least, *most;     /* of durations and counts */
+	const char *least, *most;     /* of durations, counts and rates */
 	const struct choice *choices; /* of words */
 };
 
@@ -144,6 +145,23 @@ static int parse_count(const struct rule *rule, const char *value, bool in_file,
 		    "'%s' is not a whole number from %s to %s", value,
 		    rule->least, rule->most);
 	*(int64_t *)field = n;
+	return 0;
+}
+
+static int parse_rate(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	int64_t least = 0, bytes = 0;
+
+	(void)in_file;
+	human_parse_bytes(rule->least, &least);
+	if (strcmp(value, "off") != 0 &&
+	    (human_parse_bytes(value, &bytes) < 0 || bytes < least))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is neither 'off' nor bytes per second like 500K, "
+		    "1.5M or 10M, at least %s",
+		    value, rule->least);
+	*(int64_t *)field = bytes;
 	return 0;
 }
 
@@ -386,6 +404,12 @@ static const struct rule rules[] = {
 	{ { .name = "jobs", .argument = "COUNT", .fallback = "32",
 	    .help = "transfers at once" },
 	    IN_PAIR(jobs), parse_count, "1", "1024" },
+	{ { .name = "bwlimit_up", .argument = "RATE", .fallback = "off",
+	    .help = "bytes per second of uploads, as 500K or 1.5M" },
+	    IN_PAIR(bwlimit_up), parse_rate, "1K" },
+	{ { .name = "bwlimit_down", .argument = "RATE", .fallback = "off",
+	    .help = "the same of downloads" },
+	    IN_PAIR(bwlimit_down), parse_rate, "1K" },
 	{ { .name = "endpoint_url", .argument = "URL",
 	    .environment = { "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL" },
 	    .help = "a server other than AWS" },

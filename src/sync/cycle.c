@@ -24,6 +24,8 @@
 #define META_MAX 4096
 #define WORKERS 4
 #define MACHINE_ID "/etc/machine-id"
+#define CLOCK_OFFSET "clock_offset_ms" /* in meta */
+#define CLOCK_SLACK_NS (5 * CLOCK_SECOND)
 
 struct cycle {
 	const struct conf_pair *pair;
@@ -31,6 +33,7 @@ struct cycle {
 	const volatile sig_atomic_t *stop;
 	struct manifest *manifest;
 	struct bucket *bucket;
+	struct s3 *s3; /* the bucket's */
 	char *endpoint;
 	/* Of the cycle that runs: */
 	const struct cycle_events *events;
@@ -42,6 +45,67 @@ static struct decide_policy policy_of(const struct conf_pair *pair)
 	return (struct decide_policy){ .mode = pair->mode };
 }
 
+/* What the manifest knows under ${name}; "" if nothing. */
+static int meta_read(struct cycle *c, const char *name, struct strbuf *value,
+    struct error *err)
+{
+	strbuf_clear(value);
+	return manifest_meta_get(c->manifest, name, value, err) < 0 ? -1 : 0;
+}
+
+static int meta_write(struct cycle *c, const char *name, const char *value,
+    struct error *err)
+{
+	struct strbuf old = STRBUF_INIT(META_MAX);
+	int status = meta_read(c, name, &old, err);
+
+	if (status == 0 && c->kind != CYCLE_PLAN &&
+	    strcmp(strbuf_text(&old), value) != 0)
+		status = manifest_meta_set(c->manifest, name, value, err);
+	strbuf_release(&old);
+	return status;
+}
+
+/*
+ * The server's clock: what an earlier process has learned spares this one a
+ * request that is refused.
+ */
+
+static int read_clock(struct cycle *c, int64_t *offset_ns, struct error *err)
+{
+	struct strbuf known_ms = STRBUF_INIT(META_MAX);
+	int status = meta_read(c, CLOCK_OFFSET, &known_ms, err);
+
+	*offset_ns = strtoll(strbuf_text(&known_ms), NULL, 10) * CLOCK_MS;
+	strbuf_release(&known_ms);
+	return status;
+}
+
+static int recall_clock(struct cycle *c, struct error *err)
+{
+	int64_t known_ns;
+
+	if (read_clock(c, &known_ns, err) < 0)
+		return -1;
+	s3_clock_assume_ns(c->s3, known_ns);
+	return 0;
+}
+
+/* Written when it matters, not with every second of drift. */
+static int keep_clock(struct cycle *c, struct error *err)
+{
+	int64_t offset_ns = s3_clock_offset_ns(c->s3);
+	int64_t known_ns;
+	char text[24];
+
+	if (read_clock(c, &known_ns, err) < 0)
+		return -1;
+	if (llabs(offset_ns - known_ns) <= CLOCK_SLACK_NS)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRId64, offset_ns / CLOCK_MS);
+	return meta_write(c, CLOCK_OFFSET, text, err);
+}
+
 /*
  * Opening
  */
@@ -50,12 +114,11 @@ static int open_bucket(struct cycle *c, struct error *err)
 {
 	const struct conf_pair *pair = c->pair;
 	struct s3_credentials credentials = { 0 };
-	struct s3 *s3 = NULL;
 	int status = -1;
 
 	if (s3_credentials_load(pair->env, &credentials, err) < 0)
 		return -1;
-	if (s3_new(&s3, &(const struct s3_options){
+	if (s3_new(&c->s3, &(const struct s3_options){
 	        .credentials = &credentials,
 	        .endpoint_url = pair->endpoint_url,
 	        .region = pair->region,
@@ -66,10 +129,12 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .in_flight = (size_t)pair->jobs,
 	        .attempts = (int)pair->attempts,
 	        .idle_timeout_ns = pair->timeout_ns,
+	        .limit_up = pair->bwlimit_up,
+	        .limit_down = pair->bwlimit_down,
 	    }, err) < 0)
 		goto out;
-	c->endpoint = alloc_string(s3_endpoint(s3));
-	c->bucket = bucket_s3_new(s3, pair->prefix);
+	c->endpoint = alloc_string(s3_endpoint(c->s3));
+	c->bucket = bucket_s3_new(c->s3, pair->prefix);
 	status = 0;
 out:
 	s3_credentials_release(&credentials);
@@ -104,7 +169,8 @@ int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
 	c->pair = pair;
 	c->kind = kind;
 	c->stop = stop;
-	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0) {
+	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0 ||
+	    recall_clock(c, err) < 0) {
 		cycle_close(c);
 		return -1;
 	}
@@ -126,27 +192,6 @@ void cycle_close(struct cycle *c)
 /*
  * Identity: a manifest speaks of one root and one prefix, and of no other.
  */
-
-/* What the manifest knows under ${name}; "" if nothing. */
-static int meta_read(struct cycle *c, const char *name, struct strbuf *value,
-    struct error *err)
-{
-	strbuf_clear(value);
-	return manifest_meta_get(c->manifest, name, value, err) < 0 ? -1 : 0;
-}
-
-static int meta_write(struct cycle *c, const char *name, const char *value,
-    struct error *err)
-{
-	struct strbuf old = STRBUF_INIT(META_MAX);
-	int status = meta_read(c, name, &old, err);
-
-	if (status == 0 && c->kind != CYCLE_PLAN &&
-	    strcmp(strbuf_text(&old), value) != 0)
-		status = manifest_meta_set(c->manifest, name, value, err);
-	strbuf_release(&old);
-	return status;
-}
 
 /* Another endpoint, bucket or prefix than the manifest was made for? */
 static int check_remote(struct cycle *c, struct error *err)
@@ -493,6 +538,8 @@ static int run_phases(struct cycle *c, struct tree *tree,
 	if (status == 0)
 		status = run_transfers(c, tree, sum);
 	count_requests(c, &before, sum);
+	if (sum->error.kind == ERROR_NONE)
+		status = keep_clock(c, &sum->error);
 	/* A manifest that failed is left as it is. */
 	if (sum->error.kind == ERROR_MANIFEST)
 		return -1;

@@ -168,8 +168,37 @@ is "and says so" "none|archived" "$(query B "SELECT action, reason FROM pending
 no_faults
 
 # The clock is off.
+asked_reset
 faults "ANY skew=40000"
 sync_ B
 expect 0 "a clock that is hours off is corrected by the server's"
+refused() {
+	curl -sS "$endpoint/_test/log" | grep -c ' 403 '
+}
+is "which costs one request" 1 "$(refused)"
+asked_reset
+echo later >"$work/roots/B/later"
+sync_ B
+expect_text err "s behind that of" "the next cycle says so, too"
+is "but knows it from the manifest" 0 "$(refused)"
+asked_reset
+no_faults
+sync_ B
+expect 0 "a clock that was set meanwhile is noticed"
+is "which costs one request again" 1 "$(refused)"
+is "and nothing is known of it any more" 0 "$(query B "SELECT value FROM meta
+    WHERE name = 'clock_offset_ms'")"
+quiet "nor asked" B
+# Half an hour in steps that no signature fails for.
+for skew in 600 1200 1800; do
+	faults "ANY skew=$skew"
+	for i in $(seq 20); do
+		echo "$skew" >"$work/roots/B/drift$skew-$i"
+	done
+	asked_reset
+	sync_ B
+	is "a clock that drifts is followed: $skew s" 0 "$(refused)"
+	no_faults
+done
 no_faults
 tap_end

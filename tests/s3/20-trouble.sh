@@ -149,7 +149,8 @@ get small
 put other 5 chain=20
 E
 answers "others go on while one waits" 21 "put other done 200 1 *"
-answer "and it has its turn" "get small failed 503 2 network: the server is \
+answer "and it has its turn, twice as often as one that fails" \
+    "get small failed 503 3 network: the server is \
 busy and asks for fewer requests (HTTP 503 SlowDown, *): lower jobs, or try *"
 is "the last answer is of the one that waited" "get small" \
     "$(tail -n 1 "$work/out" | cut -c1-9)"

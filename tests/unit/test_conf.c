@@ -287,6 +287,7 @@ static void test_all_values(void **state)
 	     "done_suffixes = .completed   .failed\nsettle = 500ms\n"
 	     "jobs = 1024\nendpoint_url = https://h:1/base/\nregion = auto\n"
 	     "addressing = virtual\nsign = headers\nca_bundle = /etc/ca\n"
+	     "bwlimit_up = 1.5M\nbwlimit_down = off\n"
 	     "timeout = 1m\nattempts = 1\nstate = /var/x.db\n");
 	p = load();
 	assert_int_equal(strncmp(p->local, here, strlen(here)), 0);
@@ -301,6 +302,8 @@ static void test_all_values(void **state)
 	assert_int_equal(p->addressing, S3_ADDRESSING_VIRTUAL);
 	assert_int_equal(p->sign, S3_SIGNING_HEADERS);
 	assert_string_equal(p->ca_bundle, "/etc/ca");
+	assert_int_equal(p->bwlimit_up, 1536 * 1024);
+	assert_int_equal(p->bwlimit_down, 0);
 	assert_int_equal(p->timeout_ns, 60 * CLOCK_SECOND);
 	assert_int_equal(p->attempts, 1);
 	assert_string_equal(p->state, "/var/x.db");
@@ -323,6 +326,8 @@ static void test_bad_lines(void **state)
 	refuse_line("jobs = 8x", "from 1 to 1024");
 	refuse_line("jobs =", "from 1 to 1024");
 	refuse_line("attempts = 99999999999999999999", "from 1 to 100");
+	refuse_line("bwlimit_up = fast", "neither 'off' nor bytes per second");
+	refuse_line("bwlimit_down = 1023", "at least 1K");
 	refuse_line("mode = update", "knows only 'existence'");
 	refuse_line("addressing = dns", "none of auto, path, virtual");
 	refuse_line("log_level = loud", "none of error, warning, info, debug");

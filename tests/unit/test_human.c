@@ -39,6 +39,32 @@ static void test_bytes_have_three_digits(void **state)
 		    cases[i].text);
 }
 
+static void test_sizes_are_read_as_they_are_written(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t bytes;
+	} cases[] = {
+		{ "0", 0 }, { "500", 500 }, { "7B", 7 }, { "64K", 65536 },
+		{ "64k", 65536 }, { "1.5M", 1572864 }, { "10 MiB", 10485760 },
+		{ "2GiB", INT64_C(2) << 30 }, { "1T", INT64_C(1) << 40 },
+		{ "1E", INT64_C(1) << 60 }, { "999 B", 999 },
+	};
+	static const char *const none[] = { "", "x", "-1", "1x", "1KB", "1Ki",
+		"K", "1e5", "0x10", "nan", "1 K B", "1..5", "9E", " 1", "1  K",
+		"1M " };
+	int64_t bytes;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(human_parse_bytes(cases[i].text, &bytes), 0);
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_int_equal(human_parse_bytes(none[i], &bytes), -1);
+}
+
 static void test_durations(void **state)
 {
 	(void)state;
@@ -68,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes_have_three_digits),
+		cmocka_unit_test(test_sizes_are_read_as_they_are_written),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_counts_have_commas),
 	};

@@ -204,35 +204,112 @@ static void waits_grow_up_to_a_limit(void **state)
 		{ RETRY_TRANSIENT, 10, 20000 },
 		{ RETRY_TRANSIENT, 1000, 20000 },
 		{ RETRY_THROTTLE, 1, 1000 }, { RETRY_THROTTLE, 3, 4000 },
-		{ RETRY_THROTTLE, 6, 20000 }, { RETRY_THROTTLE, 60, 20000 },
+		{ RETRY_THROTTLE, 4, 5000 }, { RETRY_THROTTLE, 60, 5000 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(waits); i++) {
+		const struct retry_wish none = { 0 };
 		int64_t most = waits[i].most_ms * CLOCK_MS;
 		uint64_t random = (uint64_t)most; /* modulo most + 1 */
 
 		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
-		    0, random) == most);
+		    &none, random) == most);
 		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
-		    0, random + 1) == 0);
+		    &none, random + 1) == 0);
 		assert_true(retry_delay_ns(waits[i].class, waits[i].failures,
-		    0, UINT64_MAX) <= most);
+		    &none, UINT64_MAX) <= most);
 	}
 }
 
 static void what_the_server_asks_for_is_the_least(void **state)
 {
-	const int64_t second = CLOCK_SECOND;
+	static const struct {
+		int64_t asked_s;
+		int failures;
+		uint64_t random_s;
+		int64_t wait_s;
+	} least[] = {
+		{ 3, 1, 0, 3 },
+		{ 3, 4, 4, 4 },
+		{ 3600, 1, 0, 20 }, /* but not without reason */
+	};
 
 	(void)state;
-	assert_true(retry_delay_ns(RETRY_THROTTLE, 1, 3 * second, 0) ==
-	    3 * second);
-	assert_true(retry_delay_ns(RETRY_THROTTLE, 4, 3 * second,
-	    (uint64_t)(7 * second)) == 7 * second);
-	/* but not without reason */
-	assert_true(retry_delay_ns(RETRY_THROTTLE, 1, 3600 * second, 0) ==
-	    20 * second);
+	for (size_t i = 0; i < COUNT(least); i++) {
+		const struct retry_wish wish = {
+			.least_ns = least[i].asked_s * CLOCK_SECOND };
+
+		assert_true(retry_delay_ns(RETRY_THROTTLE, least[i].failures,
+		    &wish, least[i].random_s * (uint64_t)CLOCK_SECOND) ==
+		    least[i].wait_s * CLOCK_SECOND);
+	}
+}
+
+/* x-amz-retry-after stands between our own delay and 5 s more. */
+static void amazons_wish_is_granted_within_five_seconds(void **state)
+{
+	static const struct {
+		int64_t asked_ms;
+		uint64_t random_ms;
+		int64_t wait_ms;
+	} about[] = {
+		{ 0, 700, 700 },
+		{ 300, 700, 700 },
+		{ 1500, 700, 1500 },
+		{ 90000, 700, 5700 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(about); i++) {
+		const struct retry_wish wish = {
+			.about_ns = about[i].asked_ms * CLOCK_MS };
+
+		assert_true(retry_delay_ns(RETRY_THROTTLE, 1, &wish,
+		    about[i].random_ms * (uint64_t)CLOCK_MS) ==
+		    about[i].wait_ms * CLOCK_MS);
+	}
+}
+
+/* What the server says about a key is no trouble of the server's. */
+static void trouble_is_what_says_nothing_of_the_key(void **state)
+{
+	static const struct {
+		int curl, status;
+		const char *code;
+		bool trouble;
+	} replies[] = {
+		{ 0, 503, "SlowDown", true },
+		{ 0, 429, "", true },
+		{ 0, 500, "InternalError", true },
+		{ CURLE_RECV_ERROR, 0, "", true },
+		{ RETRY_GARBLED, 200, "", true },
+		{ 0, 409, "ConditionalRequestConflict", false },
+		{ 0, 400, "BadDigest", false },
+		{ 0, 412, "", false },
+		{ 0, 404, "NoSuchKey", false },
+		{ 0, 403, "AccessDenied", false },
+		{ 0, 403, "RequestTimeTooSkewed", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(replies); i++) {
+		struct retry_reply reply = make_reply(RETRY_PUT_NEW,
+		    replies[i].curl, replies[i].status, replies[i].code);
+
+		assert_true(retry_is_trouble(retry_find(&reply)) ==
+		    replies[i].trouble);
+	}
+}
+
+static void a_name_that_was_never_found_is_looked_up_twice(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_LIST,
+	    CURLE_COULDNT_RESOLVE_HOST, 0, "");
+
+	(void)state;
+	assert_int_equal(retry_find(&reply)->first_attempts, 2);
+	assert_int_equal(retry_find(&reply)->attempts, 0);
 }
 
 static void check_text(struct retry_reply *reply, const char *text)
@@ -332,6 +409,10 @@ int main(void)
 		cmocka_unit_test(a_refused_listing_is_the_buckets_failure),
 		cmocka_unit_test(waits_grow_up_to_a_limit),
 		cmocka_unit_test(what_the_server_asks_for_is_the_least),
+		cmocka_unit_test(amazons_wish_is_granted_within_five_seconds),
+		cmocka_unit_test(trouble_is_what_says_nothing_of_the_key),
+		cmocka_unit_test(
+		    a_name_that_was_never_found_is_looked_up_twice),
 		cmocka_unit_test(a_message_says_what_failed_and_what_to_do),
 		cmocka_unit_test(without_a_remedy_the_server_has_the_word),
 		cmocka_unit_test(

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may ask again, so that a server in trouble is not hammered. A retry
+ * costs tokens; a request that is served in the end gives back what it cost,
+ * and one that is served at once adds one. So what is spent for good is what
+ * was asked in vain. Pure.
+ *
+ * Without tokens it depends on whether anybody is served. If others are, the
+ * failure is this request's own, and it fails. If nobody is, it is an outage:
+ * requests are held, one after another of them tries now and then, and the
+ * first that is served sets the others free. After QUOTA_PATIENCE_NS all of
+ * them fail.
+ */
+#ifndef S3_QUOTA_H
+#define S3_QUOTA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "s3/retry.h"
+
+#define QUOTA_TOKENS 500
+#define QUOTA_PATIENCE_NS INT64_C(30000000000)
+
+struct quota {
+	int tokens;
+	int64_t served_ns;  /* when a request was last served; 0: never */
+	int64_t outage_ns;  /* since when requests are held; 0: it is none */
+	int64_t probe_ns;   /* of the held ones one tries then */
+	int probes;         /* since outage_ns */
+};
+
+enum quota_answer {
+	QUOTA_AGAIN, /* after its delay */
+	QUOTA_HOLD,  /* until quota_probe_due, or somebody is served */
+	QUOTA_OVER,  /* no more */
+};
+
+void quota_init(struct quota *q);
+/*
+ * May a request that failed by ${class} try again? What it sent last went out
+ * at ${sent_ns}. *${spent} is what its retries have cost so far, and grows.
+ */
+enum quota_answer quota_ask(struct quota *q, enum retry_class class,
+    int *spent, int64_t sent_ns, int64_t now_ns, uint64_t random);
+/* A request was answered, well or for good; its retries had cost ${spent}. */
+void quota_served(struct quota *q, int spent, int64_t now_ns);
+/* Is it time that one of those held tries? Says so once, then sets the next
+ * time: 1, 2, 4 and every 5 s later, with jitter by ${random}. */
+bool quota_probe_due(struct quota *q, int64_t now_ns, uint64_t random);
+/* Are those held to be given up? */
+bool quota_outage_over(const struct quota *q, int64_t now_ns);
+/* When one of these two is to be asked next, if any is held. */
+int64_t quota_next_ns(const struct quota *q);
+
+#endif
