@@ -51,6 +51,9 @@ int manifest_resume_download_put(struct manifest *m,
 int manifest_resume_download_drop(struct manifest *m, const char *key,
     size_t key_len);
 
+/* Is there anything that was begun? 1, 0, or -1. */
+int manifest_resume_any(struct manifest *m, struct error *err);
+
 /* Point queries: 1 found (borrowed until the next call), 0 not, -1. */
 int manifest_resume_upload_find(struct manifest *m, const char *key,
     size_t key_len, struct manifest_upload *out, struct error *err);

@@ -48,6 +48,7 @@ struct conf_pair {
 	struct conf_words done_suffixes;
 	int64_t settle_ns;
 	int64_t jobs;
+	int64_t multipart_threshold, part_size; /* bytes */
 	char *endpoint_url; /* NULL: AWS */
 	char *region;       /* NULL: the default */
 	int addressing;     /* enum s3_addressing */

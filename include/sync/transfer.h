@@ -21,6 +21,8 @@ struct transfer_request {
 	struct manifest *manifest;
 	size_t jobs;
 	size_t workers; /* threads for local work; 0: the caller's own */
+	/* Bytes: files of the threshold and above go in parts of this size. */
+	int64_t multipart_threshold, part_size;
 	int64_t settle_ns;
 	bool patient; /* one-shot: waits for files to settle, ignores backoff */
 	int64_t planned, planned_bytes; /* for progress */

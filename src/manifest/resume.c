@@ -4,6 +4,17 @@
 
 #include "manifest/manifest_internal.h"
 
+int manifest_resume_any(struct manifest *m, struct error *err)
+{
+	sqlite3_stmt *s = m->statements[STATEMENT_RESUME_ANY];
+	int rc = db_step(&m->db, s, err);
+
+	if (rc > 0)
+		rc = sqlite3_column_int(s, 0);
+	sqlite3_reset(s);
+	return rc;
+}
+
 /* ---- uploads ---- */
 
 int manifest_resume_upload_put(struct manifest *m,

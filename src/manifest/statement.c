@@ -65,6 +65,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	    "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - 1000",
 	[STATEMENT_RUNS] =
 	    "SELECT " RUN_COLUMNS " FROM run ORDER BY id DESC LIMIT ?1",
+	[STATEMENT_RESUME_ANY] = "SELECT EXISTS (SELECT 1 FROM upload)"
+				 " OR EXISTS (SELECT 1 FROM download)",
 	[STATEMENT_UPLOAD_PUT] = "REPLACE INTO upload (" UPLOAD_COLUMNS
 				 ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
 	[STATEMENT_UPLOAD_DROP] = "DELETE FROM upload WHERE key = ?1",

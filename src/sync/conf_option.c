@@ -148,6 +148,23 @@ static int parse_count(const struct rule *rule, const char *value, bool in_file,
 	return 0;
 }
 
+static int parse_size(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	int64_t least = 0, most = 0, bytes = 0;
+
+	(void)in_file;
+	human_parse_bytes(rule->least, &least);
+	human_parse_bytes(rule->most, &most);
+	if (human_parse_bytes(value, &bytes) < 0 || bytes < least ||
+	    bytes > most)
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not a size like 16M from %s to %s", value,
+		    rule->least, rule->most);
+	*(int64_t *)field = bytes;
+	return 0;
+}
+
 static int parse_rate(const struct rule *rule, const char *value, bool in_file,
     void *field, struct error *err)
 {
@@ -404,6 +421,13 @@ static const struct rule rules[] = {
 	{ { .name = "jobs", .argument = "COUNT", .fallback = "32",
 	    .help = "transfers at once" },
 	    IN_PAIR(jobs), parse_count, "1", "1024" },
+	{ { .name = "multipart_threshold", .argument = "SIZE",
+	    .fallback = "64M",
+	    .help = "files from this size on are moved in parts" },
+	    IN_PAIR(multipart_threshold), parse_size, "5M", "5G" },
+	{ { .name = "part_size", .argument = "SIZE", .fallback = "16M",
+	    .help = "of these parts" },
+	    IN_PAIR(part_size), parse_size, "5M", "5G" },
 	{ { .name = "bwlimit_up", .argument = "RATE", .fallback = "off",
 	    .help = "bytes per second of uploads, as 500K or 1.5M" },
 	    IN_PAIR(bwlimit_up), parse_rate, "1K" },

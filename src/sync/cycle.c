@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "manifest/resume.h"
 #include "s3/credentials.h"
 #include "sync/bucket.h"
 #include "sync/survey.h"
@@ -430,6 +431,8 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.manifest = c->manifest,
 		.jobs = (size_t)c->pair->jobs,
 		.workers = WORKERS,
+		.multipart_threshold = c->pair->multipart_threshold,
+		.part_size = c->pair->part_size,
 		.settle_ns = c->pair->settle_ns,
 		.patient = c->kind == CYCLE_ONCE,
 		.planned = sum->planned_up + sum->planned_down,
@@ -442,8 +445,11 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 	int64_t began_ns = clock_mono_ns();
 	int status;
 
-	if (request.planned == 0)
-		return 0;
+	if (request.planned == 0) {
+		status = manifest_resume_any(c->manifest, &sum->error);
+		if (status <= 0)
+			return status;
+	}
 	status = transfer_run(&request, &moved, &sum->error);
 	sum->transfer_ns = clock_mono_ns() - began_ns;
 	sum->uploaded = moved.uploaded;

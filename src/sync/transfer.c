@@ -109,6 +109,15 @@ static void check_stop(struct transfer *t)
 		t->result->stopped = true;
 }
 
+/* A slot more for each job that can use one: called once for each row that is
+ * taken, so that large files and small ones take turns. */
+static void spread(struct transfer *t)
+{
+	for (struct job *j = t->wide; j != NULL; j = j->wider)
+		if (t->slots < t->request->jobs)
+			j->more(j);
+}
+
 /* Waits for the jobs that run; when stopping, not for long. */
 static void drain(struct transfer *t)
 {
@@ -128,6 +137,8 @@ static void drain(struct transfer *t)
 				give_up_ns = now_ns + CLOCK_SECOND;
 			}
 		}
+		if (!transfer_job_ending(t))
+			spread(t);
 		turn(t, true, WAIT_NS);
 	}
 }
@@ -152,6 +163,7 @@ static void run_round(struct transfer *t, bool first_round)
 	while (!transfer_job_ending(t) &&
 	    (got = manifest_reader_pending_row(rows, &row, &error)) > 0) {
 		take_row(t, &row, first_round);
+		spread(t);
 		while (full(t) && !transfer_job_ending(t)) {
 			check_stop(t);
 			turn(t, false, WAIT_NS);
@@ -196,6 +208,7 @@ int transfer_run(const struct transfer_request *request,
 	};
 
 	*result = (struct transfer_result){ 0 };
+	transfer_parts_clean(&t);
 	run_round(&t, true);
 	for (int round = 0; request->patient && round < SETTLE_ROUNDS &&
 	     t.unsettled > 0 && !transfer_job_ending(&t);

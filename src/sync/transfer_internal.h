@@ -5,6 +5,8 @@
  *
  *   transfer_job       jobs, and how each of their ends is recorded
  *   transfer_upload    prepare (worker: open, hash, check) → PUT
+ *   transfer_parts     of large files: part by part (worker: hash) → PUT;
+ *                      then completed
  *   transfer_download  GET → stage (worker: write, verify) → publish (worker:
  *                      a batch, with one data sync)
  *   transfer           the loop: which rows, how many at once, until when
@@ -24,11 +26,14 @@
 #define TRANSFER_BATCH_FILES 100
 #define TRANSFER_BATCH_BYTES (64 * 1024 * 1024)
 
+struct parts;
 struct transfer;
 
 struct job {
 	struct transfer *t;
-	struct job *next; /* in the batch */
+	struct job *next;  /* in the batch */
+	struct job *wider; /* the next that can use more slots */
+	bool (*more)(struct job *j); /* takes one more, if it can use it */
 	enum decide_action action;
 	char *key;
 	size_t key_len;
@@ -50,6 +55,8 @@ struct job {
 	bool etag_not_md5;
 	bool racy;
 	bool unsettled; /* prepare: too young still */
+	bool in_parts;
+	struct parts *parts; /* NULL: not begun, or not in parts */
 
 	struct digest *md5_run; /* streamed downloads: behind the writes */
 	int64_t hashed;
@@ -70,7 +77,8 @@ struct transfer {
 	bool failed;  /* *err is set: end early */
 	int64_t room; /* downloads of this size found none */
 
-	size_t slots;       /* jobs preparing or on the network */
+	size_t slots;       /* jobs preparing, and requests */
+	struct job *wide;   /* jobs that can use more than one slot */
 	size_t alive;       /* jobs in any step */
 	size_t downloading; /* of them, not staged */
 	struct job *staged; /* waiting for the next batch */
@@ -89,6 +97,9 @@ struct transfer {
 
 struct job *transfer_job_new(struct transfer *t,
     const struct manifest_pending *row, enum decide_action action);
+/* From here on the job counts its slots itself, and is offered more of them:
+ * ${more} takes one and says so. */
+void transfer_job_widen(struct job *j, bool (*more)(struct job *j));
 void transfer_job_take_slot(struct job *j);
 void transfer_job_leave_slot(struct job *j);
 /* So many bytes of this attempt are through. */
@@ -110,12 +121,34 @@ void transfer_job_await(struct transfer *t, int64_t left_ns);
 void transfer_job_end_all(struct transfer *t, const struct error *error);
 bool transfer_job_ending(const struct transfer *t);
 void transfer_job_commit(struct transfer *t);
+/* A row was written, with this result: commits in groups. */
+void transfer_job_written(struct transfer *t, int status);
 /* The pause after the n-th failure (n >= 1): 25 s × 5ⁿ⁻¹, at most 24 h. */
 int64_t transfer_job_backoff_ns(int attempts);
 
-/* transfer_upload.c, transfer_download.c */
+/* transfer_upload.c */
 
 void transfer_upload_start(struct job *j);
+/* Reads ${size} bytes from ${offset} on, into ${body} if that is not NULL, and
+ * through the digests that they are signed and checked with; ${sha256} may be
+ * NULL. On a worker. -1: *err. */
+int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
+    unsigned char *body, unsigned char *md5, unsigned char *sha256,
+    struct error *err);
+
+/* transfer_parts.c */
+
+/* Bytes of each part of a file of ${size}: ${part_size}, or whole MiB as far as
+ * 10,000 parts need more. */
+int64_t transfer_parts_size(int64_t part_size, int64_t size);
+/* The file is open; the job holds a slot, and gives it up. */
+void transfer_parts_start(struct job *j);
+void transfer_parts_free(struct parts *p); /* NULL: nothing */
+/* Aborts the uploads in the manifest that no key waits for. */
+void transfer_parts_clean(struct transfer *t);
+
+/* transfer_download.c */
+
 void transfer_download_start(struct job *j);
 /* What is staged gets its names now, together. */
 void transfer_download_publish(struct transfer *t);

@@ -69,14 +69,34 @@ void transfer_job_take_slot(struct job *j)
 		j->t->downloading++;
 }
 
+void transfer_job_widen(struct job *j, bool (*more)(struct job *j))
+{
+	transfer_job_leave_slot(j);
+	j->more = more;
+	j->wider = j->t->wide;
+	j->t->wide = j;
+}
+
+static void narrow(struct job *j)
+{
+	struct job **at = &j->t->wide;
+
+	while (*at != NULL && *at != j)
+		at = &(*at)->wider;
+	if (*at != NULL)
+		*at = j->wider;
+}
+
 static void job_free(struct job *j)
 {
 	struct transfer *t = j->t;
 	const struct tree_ops *ops = t->request->tree->ops;
 
 	transfer_job_leave_slot(j);
+	narrow(j);
 	if (j->reader != NULL)
 		ops->read_close(j->reader);
+	transfer_parts_free(j->parts);
 	ops->write_abandon(j->writer);
 	digest_free(j->md5_run);
 	free(j->body);
@@ -106,7 +126,7 @@ void transfer_job_commit(struct transfer *t)
 	t->commit_since_ns = 0;
 }
 
-static void written(struct transfer *t, int status)
+void transfer_job_written(struct transfer *t, int status)
 {
 	if (t->commit_since_ns == 0)
 		t->commit_since_ns = clock_mono_ns();
@@ -134,7 +154,7 @@ static void put_row(struct job *j, enum decide_action action,
 		.error = error,
 	};
 
-	written(j->t, manifest_pending_put(j->t->request->manifest, &row));
+	transfer_job_written(j->t, manifest_pending_put(j->t->request->manifest, &row));
 }
 
 /* Done: the base is what both sides show now. */
@@ -151,13 +171,13 @@ void transfer_job_agreed(struct job *j)
 		.flags = j->racy ? MANIFEST_FLAG_RACY : 0,
 		.local = j->local,
 		.remote = j->remote,
-		.md5 = etag_is_md5 ? NULL : j->md5,
+		.md5 = etag_is_md5 || j->in_parts ? NULL : j->md5,
 	};
 	int status = manifest_entry_put(t->request->manifest, &entry);
 
 	status |=
 	    manifest_pending_drop(t->request->manifest, j->key, j->key_len);
-	written(t, status);
+	transfer_job_written(t, status);
 	t->network_failures = 0;
 	if (j->action == ACTION_UPLOAD) {
 		t->result->uploaded++;

@@ -37,6 +37,7 @@ struct parts {
 	int count;
 	int next; /* those before it are busy or sent */
 	int busy, sent;
+	bool open; /* parts may be sent: it is known which are missing */
 	struct s3_part *named; /* in the completion */
 	bool begun_anew;       /* once, where the server lost the upload */
 
@@ -54,6 +55,7 @@ struct sending {
 	int64_t offset, size;
 	int64_t moved;
 	int tries;
+	bool doubtful; /* the server has such a part, perhaps this */
 	unsigned char sha256[DIGEST_SHA256_SIZE];
 	struct error error;
 };
@@ -95,6 +97,7 @@ static void set_upload(struct job *j, const char *upload_id, const char *token,
 	struct parts *p = j->parts;
 
 	clear_items(p);
+	p->open = false;
 	free(p->upload_id);
 	p->upload_id = alloc_string(upload_id);
 	memmove(p->token, token, strnlen(token, sizeof(p->token) - 1) + 1);
@@ -169,7 +172,7 @@ static void conclude(struct job *j)
 		drop_row(j);
 	if (p->lost && !ending && !p->begun_anew) {
 		p->begun_anew = true;
-		p->halted = p->lost = false;
+		p->open = p->halted = p->lost = false;
 		begin(j);
 	} else if (p->useless && !p->lost && !ending) {
 		abort_upload(j);
@@ -369,8 +372,8 @@ static void part_hashed(void *arg)
 		error_set(&failed.error, ERROR_STOPPED, "stopped");
 	if (failed.error.kind != ERROR_NONE)
 		part_failed(s, &failed);
-	else if (is_md5(&part->etag, part->md5))
-		part_sent(s); /* the server has it, though we had no row */
+	else if (s->doubtful && is_md5(&part->etag, part->md5))
+		part_sent(s);
 	else
 		put_part(s);
 }
@@ -381,16 +384,17 @@ static bool more(struct job *j)
 	struct parts *p = j->parts;
 	struct sending *s;
 
-	if (p->halted || p->busy >= AT_ONCE_MAX ||
+	if (!p->open || p->halted || p->busy >= AT_ONCE_MAX ||
 	    (p->busy > 0 && j->t->slots >= j->t->request->jobs))
 		return false;
 	while (p->next < p->count && p->items[p->next].state > PART_DOUBTFUL)
 		p->next++;
 	if (p->next == p->count)
 		return false;
-	p->items[p->next].state = PART_BUSY;
 	s = alloc_zero(1, sizeof(*s));
 	s->j = j;
+	s->doubtful = p->items[p->next].state == PART_DOUBTFUL;
+	p->items[p->next].state = PART_BUSY;
 	s->number = ++p->next;
 	s->offset = (s->number - 1) * p->part_size;
 	s->size = j->local.size - s->offset < p->part_size
@@ -435,6 +439,7 @@ static void create_done(void *arg, const struct s3_result *result,
 	transfer_job_written(j->t,
 	    manifest_resume_upload_put(j->t->request->manifest, &row));
 	transfer_job_commit(j->t);
+	j->parts->open = true;
 	go_on(j);
 }
 
@@ -505,10 +510,12 @@ static void list_done(void *arg, const struct s3_result *result,
 	for (size_t i = 0; i < count; i++)
 		if (listed[i].number <= j->parts->count)
 			take_listed(j, &listed[i]);
-	if (next > 0)
+	if (next > 0) {
 		list_parts(j, next);
-	else
-		go_on(j);
+		return;
+	}
+	j->parts->open = true;
+	go_on(j);
 }
 
 static void list_parts(struct job *j, int after)
@@ -600,6 +607,7 @@ static void complete(struct job *j)
 		halt_by(j, &error);
 		return;
 	}
+	free(p->named);
 	p->named = alloc_zero((size_t)p->count, sizeof(*p->named));
 	for (int i = 0; i < p->count; i++)
 		p->named[i] = (struct s3_part){
@@ -631,7 +639,6 @@ struct stale {
 	char *key;
 	size_t key_len;
 	char *upload_id;
-	struct local_sig local;
 };
 
 static void stale_free(struct stale *s)
@@ -649,12 +656,11 @@ static void note(void *arg, const struct manifest_upload *row)
 	s->key = alloc_copy(row->key, row->key_len);
 	s->key_len = row->key_len;
 	s->upload_id = alloc_string(row->upload_id);
-	s->local = row->local;
 	s->next = *list;
 	*list = s;
 }
 
-/* Another try will go on with it. */
+/* Its key's job will see to it. */
 static bool is_wanted(struct transfer *t, const struct stale *s)
 {
 	struct manifest_pending row;
@@ -665,9 +671,7 @@ static bool is_wanted(struct transfer *t, const struct stale *s)
 	if (found < 0)
 		transfer_job_end_all(t, &error);
 	return found < 0 ||
-	    (found > 0 &&
-		decide_action_parse(row.action) == ACTION_UPLOAD &&
-		row.has_local && signature_local_equal(&row.local, &s->local));
+	    (found > 0 && decide_action_parse(row.action) == ACTION_UPLOAD);
 }
 
 static void stale_done(void *arg, const struct s3_result *result)

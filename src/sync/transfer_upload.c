@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Uploads: a worker opens, hashes and checks the file; then it is sent, and
- * its last bytes only if it still is what was hashed.
+ * its last bytes only if it still is what was hashed. Large files go in parts.
  */
 #include <string.h>
 
@@ -9,49 +9,54 @@
 #include "sync/survey.h"
 #include "sync/transfer_internal.h"
 
-/* Reads the whole file once: into memory if it is small, and through the
- * digests that the request is signed and checked with. */
-static int hash_file(struct job *j, bool with_sha256)
+int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
+    unsigned char *body, unsigned char *md5_out, unsigned char *sha256_out,
+    struct error *err)
 {
 	const struct tree_ops *ops = j->t->request->tree->ops;
 	struct digest *md5 = digest_new(DIGEST_MD5);
-	struct digest *sha256 = with_sha256 ? digest_new(DIGEST_SHA256) : NULL;
-	size_t room = j->streamed ? TRANSFER_CHUNK : (size_t)j->local.size;
-	unsigned char *buf = alloc_bytes(room + 1);
-	int64_t offset = 0;
-	int status = 0;
+	struct digest *sha256 = sha256_out ? digest_new(DIGEST_SHA256) : NULL;
+	unsigned char *buf = body ? body : alloc_bytes(TRANSFER_CHUNK);
+	int64_t done = 0;
+	ssize_t got = 0;
 
-	while (offset < j->local.size) {
-		unsigned char *at = j->streamed ? buf : buf + offset;
-		size_t want =
-		    j->streamed ? TRANSFER_CHUNK : room - (size_t)offset;
-		ssize_t got =
-		    ops->read_at(j->reader, offset, at, want, &j->error);
+	while (done < size) {
+		unsigned char *at = body ? body + done : buf;
+		int64_t left = size - done;
 
+		got = ops->read_at(j->reader, offset + done, at,
+		    left < TRANSFER_CHUNK ? (size_t)left : TRANSFER_CHUNK, err);
 		if (got == 0)
-			error_set(&j->error, ERROR_CHANGED,
+			error_set(err, ERROR_CHANGED,
 			    "the file shrank while it was read");
-		if (got <= 0) {
-			status = -1;
+		if (got <= 0)
 			break;
-		}
 		digest_update(md5, at, (size_t)got);
-		if (with_sha256)
+		if (sha256)
 			digest_update(sha256, at, (size_t)got);
-		offset += got;
+		done += got;
 	}
-	if (status == 0) {
-		digest_final(md5, j->md5);
-		if (with_sha256)
-			digest_final(sha256, j->sha256);
+	if (done == size) {
+		digest_final(md5, md5_out);
+		if (sha256)
+			digest_final(sha256, sha256_out);
 	}
 	digest_free(md5);
 	digest_free(sha256);
-	if (j->streamed)
+	if (!body)
 		free(buf);
-	else
-		j->body = buf;
-	return status;
+	return done == size ? 0 : -1;
+}
+
+/* Small contents are kept, and sent from memory. */
+static int hash_file(struct job *j)
+{
+	struct bucket *bucket = j->t->request->bucket;
+
+	if (!j->streamed)
+		j->body = alloc_bytes((size_t)j->local.size + 1);
+	return transfer_upload_hash(j, 0, j->local.size, j->body, j->md5,
+	    bucket->ops->signs_payload(bucket) ? j->sha256 : NULL, &j->error);
 }
 
 static void prepare_upload(void *arg)
@@ -71,10 +76,10 @@ static void prepare_upload(void *arg)
 	if (j->unsettled)
 		return;
 	j->racy = j->local.mtime_ns >= tick_ns || j->local.ctime_ns >= tick_ns;
+	j->in_parts = j->local.size >= req->multipart_threshold;
 	j->streamed = j->local.size > TRANSFER_IN_MEMORY_MAX;
-	if (hash_file(j, req->bucket->ops->signs_payload(req->bucket)) < 0)
-		return;
-	ops->read_check(j->reader, &j->local, &j->error);
+	if (!j->in_parts && hash_file(j) == 0)
+		ops->read_check(j->reader, &j->local, &j->error);
 }
 
 /* The last bytes leave only if, when they had been read, the file still was
@@ -160,6 +165,8 @@ static void upload_prepared(void *arg)
 	} else if (transfer_job_ending(j->t)) {
 		error_set(&j->error, ERROR_STOPPED, "stopped");
 		transfer_job_failed(j, &j->error);
+	} else if (j->in_parts) {
+		transfer_parts_start(j);
 	} else {
 		bucket->ops->put(bucket, &put);
 	}

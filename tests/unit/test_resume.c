@@ -189,6 +189,18 @@ static void a_new_manifest_has_begun_nothing(void **state)
 	assert_int_equal(manifest_resume_downloads(m, see_download, &seen,
 	    &err), 0);
 	assert_int_equal(seen.count, 0);
+	assert_int_equal(manifest_resume_any(m, &err), 0);
+}
+
+static void it_is_known_whether_anything_was_begun(void **state)
+{
+	(void)state;
+	manifest_resume_upload_put(m, &upload);
+	assert_int_equal(manifest_resume_any(m, &err), 1);
+	manifest_resume_upload_drop(m, upload.key, upload.key_len);
+	assert_int_equal(manifest_resume_any(m, &err), 0);
+	manifest_resume_download_put(m, &download);
+	assert_int_equal(manifest_resume_any(m, &err), 1);
 }
 
 int main(void)
@@ -207,6 +219,8 @@ int main(void)
 		    all_uploads_are_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_download_comes_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    it_is_known_whether_anything_was_begun, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_new_manifest_has_begun_nothing, set_up, tear_down),
 	};

@@ -150,6 +150,8 @@ static int perform(struct fixture *f)
 		.bucket = &f->world.bucket.base,
 		.manifest = f->world.manifest,
 		.jobs = f->jobs,
+		.multipart_threshold = INT64_MAX,
+		.part_size = INT64_C(16) << 20,
 		.settle_ns = f->settle_ns,
 		.patient = f->patient,
 		.planned = f->found.up + f->found.down,
