@@ -24,5 +24,8 @@ void env_free(struct env *env); /* wipes what it read */
 int env_read_file(struct env *env, const char *path, struct error *err);
 /* NULL if unset or empty; borrowed until env_free. */
 const char *env_get(const struct env *env, const char *name);
+/* What "~" means: HOME, else what the user database says. Never NULL;
+ * borrowed until the next call. */
+const char *env_home(void);
 
 #endif

@@ -17,6 +17,15 @@ int fs_lock(const char *path, int *fd, struct error *err);
  * bytes is an error of ${kind}. */
 int fs_read_file(const char *path, size_t max, enum error_kind kind,
     char **text, size_t *len, struct error *err);
+/*
+ * Calls ${line} with each line of a small text file, without its end (which
+ * may be CR LF) and without a byte order mark. It may write into the line, and
+ * returns 0, or -1 with *err filled, which ends it: "path:number: " is put
+ * before. A NUL byte is an error of ${kind}. The text is wiped.
+ */
+int fs_each_line(const char *path, size_t max, enum error_kind kind,
+    int (*line)(void *arg, char *text, struct error *err), void *arg,
+    struct error *err);
 /* The canonical absolute path, malloc'ed; NULL and *err on failure. */
 char *fs_real_path(const char *path, enum error_kind kind, struct error *err);
 

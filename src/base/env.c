@@ -3,15 +3,17 @@
 #include "base/env.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <openssl/crypto.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/strbuf.h"
 
 #define FILE_MAX ((size_t)1 << 20)
@@ -39,8 +41,7 @@ void env_free(struct env *env)
 		return;
 	for (size_t i = 0; i < env->count; i++) {
 		free(env->file[i].name);
-		OPENSSL_cleanse(env->file[i].value, strlen(env->file[i].value));
-		free(env->file[i].value);
+		secret_free(&env->file[i].value);
 	}
 	free(env->file);
 	free(env);
@@ -56,6 +57,17 @@ const char *env_get(const struct env *env, const char *name)
 		if (strcmp(env->file[i].name, name) == 0)
 			return *env->file[i].value ? env->file[i].value : NULL;
 	return NULL;
+}
+
+const char *env_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (home && *home)
+		return home;
+	user = getpwuid(geteuid());
+	return user ? user->pw_dir : "/";
 }
 
 static bool is_rest(const char *p)
@@ -146,8 +158,9 @@ static const char *parse_line(const char *p, struct strbuf *name,
 	return bare(p, value);
 }
 
-static int read_line(struct env *env, const char *line, struct error *err)
+static int read_line(void *arg, char *line, struct error *err)
 {
+	struct env *env = arg;
 	struct strbuf name = STRBUF_INIT(FILE_MAX);
 	struct strbuf value = STRBUF_INIT(FILE_MAX);
 	const char *wrong = parse_line(line, &name, &value);
@@ -175,42 +188,8 @@ static void warn_if_readable(const char *path)
 		log_warning("%s: any user may read it: chmod o-r it", path);
 }
 
-/* One line after the other; ${text} is cut up on the way. */
-static int read_text(struct env *env, const char *path, char *text,
-    struct error *err)
-{
-	int number = 1;
-
-	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3;
-	for (char *line = text, *next; line; line = next, number++) {
-		size_t len = strcspn(line, "\n");
-
-		next = line[len] ? line + len + 1 : NULL;
-		line[len] = '\0';
-		if (len > 0 && line[len - 1] == '\r')
-			line[len - 1] = '\0';
-		if (read_line(env, line, err))
-			return error_prefix(err, "%s:%d", path, number);
-	}
-	return 0;
-}
-
 int env_read_file(struct env *env, const char *path, struct error *err)
 {
-	char *text;
-	size_t len;
-	int rc;
-
-	if (fs_read_file(path, FILE_MAX, ERROR_CONFIG, &text, &len, err))
-		return -1;
 	warn_if_readable(path);
-	if (strlen(text) == len)
-		rc = read_text(env, path, text, err);
-	else
-		rc = error_set(err, ERROR_CONFIG,
-		    "%s: holds a NUL byte: not text", path);
-	OPENSSL_cleanse(text, len);
-	free(text);
-	return rc;
+	return fs_each_line(path, FILE_MAX, ERROR_CONFIG, read_line, env, err);
 }

@@ -110,6 +110,48 @@ int fs_read_file(const char *path, size_t max, enum error_kind kind,
 	return rc;
 }
 
+/* ${text} is cut up on the way. */
+static int each_line(const char *path, char *text,
+    int (*line)(void *arg, char *text, struct error *err), void *arg,
+    struct error *err)
+{
+	int number = 1;
+
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	for (char *next; text != NULL; text = next, number++) {
+		size_t len = strcspn(text, "\n");
+
+		next = text[len] != '\0' ? text + len + 1 : NULL;
+		text[len] = '\0';
+		if (len > 0 && text[len - 1] == '\r')
+			text[len - 1] = '\0';
+		if (line(arg, text, err) < 0)
+			return error_prefix(err, "%s:%d", path, number);
+	}
+	return 0;
+}
+
+int fs_each_line(const char *path, size_t max, enum error_kind kind,
+    int (*line)(void *arg, char *text, struct error *err), void *arg,
+    struct error *err)
+{
+	char *text;
+	size_t len;
+	int rc;
+
+	if (fs_read_file(path, max, kind, &text, &len, err) < 0)
+		return -1;
+	if (strlen(text) == len)
+		rc = each_line(path, text, line, arg, err);
+	else
+		rc = error_set(err, kind, "%s: holds a NUL byte: not text",
+		    path);
+	explicit_bzero(text, len);
+	free(text);
+	return rc;
+}
+
 char *fs_real_path(const char *path, enum error_kind kind, struct error *err)
 {
 	char *real = realpath(path, NULL);

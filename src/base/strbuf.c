@@ -37,6 +37,7 @@ void strbuf_wipe(struct strbuf *s)
 /* Room for ${more} bytes and the NUL; returns how many of them may be added. */
 static size_t make_room(struct strbuf *s, size_t more)
 {
+	char *old = s->buf;
 	size_t need;
 
 	if (more > s->max - s->len) {
@@ -48,7 +49,13 @@ static size_t make_room(struct strbuf *s, size_t more)
 		s->room = need + s->room / 2;
 		if (s->room < SMALLEST_ROOM)
 			s->room = SMALLEST_ROOM;
-		s->buf = alloc_resize(s->buf, s->room, 1);
+		s->buf = alloc_bytes(s->room);
+		if (old != NULL) {
+			memcpy(s->buf, old, s->len + 1);
+			/* Secrets are put together in here, too. */
+			explicit_bzero(old, s->len);
+			free(old);
+		}
 	}
 	return more;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* s3sync: keeps a local directory and an S3 prefix in agreement. */
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/stop.h"
 #include "cmd/options.h"
 #include "sync/conf.h"
@@ -13,14 +12,6 @@
 #include "sync/report.h"
 
 #define STATUS_USAGE 2
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#endif
 
 static struct report_style style_of(const struct options *o)
 {
@@ -131,17 +122,6 @@ static const struct options_program program = {
 	.flags = flags,
 };
 
-/* The environment holds secrets, and so does the memory. */
-static void forbid_core_dumps(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	setrlimit(RLIMIT_CORE, &none);
-#ifndef SANITIZED /* its leak check must look into the process */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
-
 static int fail(const struct error *err)
 {
 	fprintf(stderr, "s3sync: %s\n", err->text);
@@ -172,7 +152,7 @@ int main(int argc, char **argv)
 	struct options o;
 	int status = 0;
 
-	forbid_core_dumps();
+	secret_close_process();
 	if (options_parse(&o, &program, argc, argv, &err) < 0) {
 		status = fail(&err);
 		fprintf(stderr, "s3sync --help tells what there is\n");

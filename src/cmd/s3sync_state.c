@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "base/strbuf.h"
 #include "base/suggest.h"
 #include "cmd/options.h"
@@ -284,6 +285,7 @@ int main(int argc, char **argv)
 	struct options o;
 	int status = 0;
 
+	secret_close_process();
 	if (options_parse(&o, &program, argc, argv, &err) < 0) {
 		status = fail(&err);
 		fprintf(stderr, "s3sync-state --help tells what there is\n");

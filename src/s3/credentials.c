@@ -2,11 +2,10 @@
 /* Who asks: keys from the environment and from env_file. */
 #include "s3/credentials.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <openssl/crypto.h>
 
 #include "base/alloc.h"
+#include "base/secret.h"
 
 #define ACCESS_KEY "AWS_ACCESS_KEY_ID"
 #define SECRET_KEY "AWS_SECRET_ACCESS_KEY"
@@ -52,17 +51,9 @@ int s3_credentials_load(const struct env *env, struct s3_credentials *out,
 	return 0;
 }
 
-static void wipe(char **text)
-{
-	if (*text)
-		OPENSSL_cleanse(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 void s3_credentials_release(struct s3_credentials *c)
 {
-	wipe(&c->access_key);
-	wipe(&c->secret_key);
-	wipe(&c->session_token);
+	secret_free(&c->access_key);
+	secret_free(&c->secret_key);
+	secret_free(&c->session_token);
 }

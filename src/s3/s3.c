@@ -5,10 +5,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/crypto.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/secret.h"
 
 #define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
 #define RELEASED_AT_ONCE 2 /* of the held, by each that is served */
@@ -388,9 +388,7 @@ void s3_free(struct s3 *s3)
 	sigv4_free(s3->signer);
 	endpoint_release(&s3->endpoint);
 	free(s3->bucket);
-	if (s3->session_token)
-		OPENSSL_cleanse(s3->session_token, strlen(s3->session_token));
-	free(s3->session_token);
+	secret_free(&s3->session_token);
 	free(s3);
 }
 

@@ -28,8 +28,6 @@ int conf_option_check(const struct conf_option *option, const char *value,
 /* What conf_option_set allocated. */
 void conf_option_release_pair(struct conf_pair *pair);
 void conf_option_release_globals(struct conf *conf);
-/* What "~" means; borrowed until the next call. */
-const char *conf_option_home(void);
 
 struct conf_setting {
 	const struct conf_option *option;

@@ -7,10 +7,8 @@
 #include "sync/conf_internal.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -182,17 +180,6 @@ static int parse_rate(const struct rule *rule, const char *value, bool in_file,
 	return 0;
 }
 
-const char *conf_option_home(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *user;
-
-	if (home != NULL && *home != '\0')
-		return home;
-	user = getpwuid(geteuid());
-	return user != NULL ? user->pw_dir : "/";
-}
-
 /* "~/" is the home directory. A daemon has no directory of its own that a
  * relative path in a file could start from; a command line has. */
 static int parse_path(const struct rule *rule, const char *value, bool in_file,
@@ -205,7 +192,7 @@ static int parse_path(const struct rule *rule, const char *value, bool in_file,
 		if (value[1] != '/' && value[1] != '\0')
 			return error_set(err, ERROR_CONFIG,
 			    "'%s': of '~' only '~/' is understood", value);
-		strbuf_adds(&path, conf_option_home());
+		strbuf_adds(&path, env_home());
 		value++;
 	} else if (in_file && value[0] != '/' && value[0] != '\0') {
 		return error_set(err, ERROR_CONFIG,

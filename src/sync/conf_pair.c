@@ -88,7 +88,7 @@ char *conf_pair_xdg_path(const char *variable, const char *fallback,
 	if (directory != NULL && directory[0] == '/')
 		strbuf_adds(&path, directory);
 	else
-		strbuf_addf(&path, "%s/%s", conf_option_home(), fallback);
+		strbuf_addf(&path, "%s/%s", env_home(), fallback);
 	strbuf_addf(&path, "/%s", name);
 	return strbuf_detach(&path);
 }

@@ -250,6 +250,38 @@ static void a_real_path_has_no_detours(void **state)
 	assert_string_equal(err.text, "dir/none: No such file or directory");
 }
 
+static int join_line(void *arg, char *text, struct error *err)
+{
+	char *joined = arg;
+
+	if (strcmp(text, "bad") == 0)
+		return error_set(err, ERROR_CONFIG, "it is bad");
+	snprintf(joined + strlen(joined), 64 - strlen(joined), "<%s>", text);
+	text[0] = 'X'; /* it is ours */
+	return 0;
+}
+
+static void a_text_is_read_line_by_line(void **state)
+{
+	char joined[64] = "";
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	write_file("f", "\xef\xbb\xbfone\r\n\ntwo", 12);
+	assert_int_equal(fs_each_line("f", 100, ERROR_CONFIG, join_line, joined,
+	    &err), 0);
+	assert_string_equal(joined, "<one><><two>");
+	write_file("f", "one\nbad\n", 8);
+	assert_int_equal(fs_each_line("f", 100, ERROR_CONFIG, join_line, joined,
+	    &err), -1);
+	assert_string_equal(err.text, "f:2: it is bad");
+	write_file("f", "one\0", 4);
+	assert_int_equal(fs_each_line("f", 100, ERROR_LOCAL, join_line, joined,
+	    &err), -1);
+	assert_int_equal(err.kind, ERROR_LOCAL);
+	assert_string_equal(err.text, "f: holds a NUL byte: not text");
+}
+
 #define IN_DIRECTORY(test) \
 	cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
 
@@ -265,6 +297,7 @@ int main(void)
 		IN_DIRECTORY(a_file_is_read_whole),
 		IN_DIRECTORY(a_file_past_the_maximum_is_refused),
 		IN_DIRECTORY(what_cannot_be_read_is_named),
+		IN_DIRECTORY(a_text_is_read_line_by_line),
 		IN_DIRECTORY(a_real_path_has_no_detours),
 	};
 
