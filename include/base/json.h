@@ -18,6 +18,8 @@ void json_put_bool(json_t *object, const char *name, int value);
 void json_put_key(json_t *object, const char *key, size_t len);
 /* RFC 3339 UTC; wall_ns 0: null. */
 void json_put_time(json_t *object, const char *name, int64_t wall_ns);
+/* Overwrites all texts in ${value}, then frees it; NULL: nothing. */
+void json_free_secret(json_t *value);
 /* One compact line with its newline, keys in insertion order; frees ${object}. */
 void json_print(FILE *out, json_t *object);
 /* The same line as malloc'ed text without newline; frees ${object}. */

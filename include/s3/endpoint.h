@@ -32,4 +32,7 @@ int endpoint_init(struct endpoint *e, const char *url, const char *region,
     const char *bucket, enum s3_addressing addressing, struct error *err);
 void endpoint_release(struct endpoint *e);
 
+/* Of all host names of AWS in ${region}, by its partition: "amazonaws.com". */
+const char *endpoint_aws_suffix(const char *region);
+
 #endif

@@ -24,6 +24,8 @@ struct http_options {
 	int64_t idle_timeout_ns; /* no byte moved for so long: the call ends */
 	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls
 	                            * together, who have turns; 0: none */
+	int64_t connect_timeout_ns; /* 0: what suits a server far away */
+	bool no_proxy;           /* whatever the environment says */
 };
 
 int http_new(struct http **http, const struct http_options *options,
@@ -72,6 +74,7 @@ void http_call_stop(struct http_call *call);
 int http_call_status(const struct http_call *call);
 int64_t http_call_length(const struct http_call *call); /* -1: not said */
 const char *http_call_header(const struct http_call *call, const char *name);
+bool http_call_connected(const struct http_call *call); /* it got that far */
 
 /* Moves all calls on as far as they go without waiting. */
 int http_turn(struct http *http, struct error *err);

@@ -22,17 +22,23 @@
 #include "base/error.h"
 #include "base/signature.h"
 #include "s3/credentials.h"
+#include "s3/keyring.h"
 
 struct s3;
 
 enum s3_addressing { S3_ADDRESSING_AUTO, S3_ADDRESSING_PATH,
 	S3_ADDRESSING_VIRTUAL };
 /* Is the payload's SHA-256 part of the signature? AUTO: over http yes; over
- * https TLS protects the bytes, so no (the rule of the AWS tools). */
-enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS };
+ * https TLS protects the bytes, so no (the rule of the AWS tools). NONE: no
+ * request is signed at all, as public buckets allow. */
+enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS,
+	S3_SIGNING_NONE };
 
 struct s3_options {
+	/* Who asks: for good, or for as long as they are good; neither where
+	 * nothing is signed. */
 	const struct s3_credentials *credentials; /* copied */
+	struct keyring *keyring;  /* outlives the s3 */
 	const char *endpoint_url; /* NULL: AWS, by region */
 	const char *region;       /* NULL: us-east-1 */
 	const char *bucket;

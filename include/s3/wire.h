@@ -17,7 +17,7 @@
 
 struct wire_sender { /* who asks, and where; all borrowed */
 	const struct endpoint *endpoint;
-	struct sigv4 *signer;
+	struct sigv4 *signer;      /* NULL: nothing is signed */
 	const char *session_token; /* NULL: none */
 };
 

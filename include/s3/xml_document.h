@@ -28,5 +28,7 @@ const char *xml_document_text(struct xml_document *d, const char *name);
 bool xml_document_next(struct xml_document *d, const char *name);
 /* The text of that child's child ${name}; "" if there is none. */
 const char *xml_document_field(struct xml_document *d, const char *name);
+/* The root's child ${name} takes the root's place; false: there is none. */
+bool xml_document_enter(struct xml_document *d, const char *name);
 
 #endif

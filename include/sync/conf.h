@@ -51,6 +51,7 @@ struct conf_pair {
 	int64_t multipart_threshold, part_size; /* bytes */
 	char *endpoint_url; /* NULL: AWS */
 	char *region;       /* NULL: the default */
+	char *profile;      /* NULL: the environment's */
 	int addressing;     /* enum s3_addressing */
 	int sign;           /* enum s3_signing */
 	char *ca_bundle;    /* NULL: the system's */

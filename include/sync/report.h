@@ -39,7 +39,8 @@ void report_cycle(struct report *r, const struct cycle_summary *sum);
  * summary. */
 int report_plan(struct report *r, struct cycle *cycle,
     const struct cycle_summary *sum, struct error *err);
-/* An error about the pair as a whole, where no cycle could tell it. */
+/* An error about the pair as a whole, where no cycle could tell it; that it
+ * was asked to stop is none. */
 void report_error(struct report *r, const struct error *error);
 
 #endif

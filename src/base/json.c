@@ -86,6 +86,27 @@ void json_put_time(json_t *object, const char *name, int64_t wall_ns)
 	    wall_ns != 0 ? json_string_nocheck(text) : json_null());
 }
 
+void json_free_secret(json_t *value)
+{
+	const char *text = json_string_value(value);
+	const char *name;
+	json_t *member;
+	size_t i;
+
+	if (text != NULL)
+		explicit_bzero((char *)(uintptr_t)text,
+		    json_string_length(value));
+	json_object_foreach(value, name, member) {
+		json_incref(member);
+		json_free_secret(member);
+	}
+	json_array_foreach(value, i, member) {
+		json_incref(member);
+		json_free_secret(member);
+	}
+	json_decref(value);
+}
+
 void json_print(FILE *out, json_t *object)
 {
 	char *text = json_text(object);

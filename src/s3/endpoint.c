@@ -85,8 +85,7 @@ static int parse_url(const char *url, struct parts *p, struct error *err)
 	return rc;
 }
 
-/* AWS's partitions by the beginning of a region's name. */
-static const char *aws_suffix(const char *region)
+const char *endpoint_aws_suffix(const char *region)
 {
 	static const struct {
 		const char *region;
@@ -239,7 +238,7 @@ int endpoint_init(struct endpoint *e, const char *url, const char *region,
 		goto out;
 	if (!url)
 		url = aws = format("https://s3.%s.%s", region,
-		    aws_suffix(region));
+		    endpoint_aws_suffix(region));
 	if (parse_url(url, &parts, err) ||
 	    choose_style(&parts, aws != NULL, bucket, addressing, &virtual,
 	    err))

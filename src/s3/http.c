@@ -35,6 +35,8 @@ struct http {
 	char *ca_bundle;    /* NULL: libcurl's CAPATH */
 	long connections;
 	int64_t idle_timeout_ns;
+	long connect_timeout_ms;
+	bool no_proxy;
 	int64_t sweep_ns;   /* when calls are next looked at for idleness */
 	struct http_call *active; /* those in exchange */
 	struct line lines[HTTP_WAYS];
@@ -106,6 +108,9 @@ int http_new(struct http **http, const struct http_options *options,
 	for (int way = 0; way < HTTP_WAYS; way++)
 		rate_init(&h->lines[way].rate, options->limits[way],
 		    clock_mono_ns());
+	h->connect_timeout_ms = options->connect_timeout_ns ?
+	    (long)(options->connect_timeout_ns / CLOCK_MS) : CONNECT_TIMEOUT_MS;
+	h->no_proxy = options->no_proxy;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->connections);
 	*http = h;
 	return 0;
@@ -277,7 +282,10 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    h->connect_timeout_ms);
+	if (h->no_proxy)
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
@@ -454,6 +462,14 @@ const char *http_call_header(const struct http_call *call, const char *name)
 	if (curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header))
 		return NULL;
 	return header->value;
+}
+
+bool http_call_connected(const struct http_call *call)
+{
+	curl_off_t connect_us = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
+	return connect_us > 0;
 }
 
 static void end_call(struct http_call *call, CURLcode code, const char *text)

@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/secret.h"
 
 #define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
 #define RELEASED_AT_ONCE 2 /* of the held, by each that is served */
@@ -34,12 +33,9 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 		free(s);
 		return -1;
 	}
-	s->signer = sigv4_new(options->credentials, s->endpoint.region, "s3");
 	s->bucket = alloc_string(options->bucket);
-	if (options->credentials->session_token)
-		s->session_token =
-		    alloc_string(options->credentials->session_token);
 	s->signing = options->signing;
+	s3_signer_init(s, options);
 	s->attempts = options->attempts;
 	s->queue_end = &s->queue;
 	s->slot_count = options->in_flight;
@@ -112,6 +108,8 @@ static void leave_waiting(struct slot *slot)
 	slot->s3->held -= slot->held != NULL;
 	free(slot->held);
 	slot->held = NULL;
+	free(slot->refusal);
+	slot->refusal = NULL;
 }
 
 /* The slot is free before the callback runs, but for the bytes of ${result}
@@ -253,7 +251,8 @@ static struct request *dequeue(struct s3 *s3)
 /* May one more be in exchange? */
 static bool window_open(const struct s3 *s3)
 {
-	return s3->busy - s3->waiting - s3->held < s3->window.size;
+	return !s3->renewing &&
+	    s3->busy - s3->waiting - s3->held < s3->window.size;
 }
 
 static void start_queued(struct s3 *s3)
@@ -384,11 +383,10 @@ void s3_free(struct s3 *s3)
 		strbuf_release(&slot->body);
 	}
 	free(s3->slots);
+	s3_signer_release(s3);
 	http_free(s3->http);
-	sigv4_free(s3->signer);
 	endpoint_release(&s3->endpoint);
 	free(s3->bucket);
-	secret_free(&s3->session_token);
 	free(s3);
 }
 
@@ -401,6 +399,7 @@ static int turn(struct s3 *s3, int64_t until_ns, struct error *err)
 
 		end_aborted(s3);
 		try_held(s3, now);
+		s3_signer_turn(s3);
 		start_due(s3, now);
 		start_queued(s3);
 		if (http_turn(s3->http, err))

@@ -121,7 +121,9 @@ static void complete_failed(struct slot *slot, const struct retry_rule *rule,
 {
 	struct s3_result result = failed_result(slot, rule, reply);
 
-	s3_complete(slot, &result, NULL);
+	if (rule->class != RETRY_CREDENTIALS ||
+	    !s3_signer_renews(slot, &result))
+		s3_complete(slot, &result, NULL);
 }
 
 /* What the reply's head says, where its body does not. */

@@ -11,6 +11,7 @@
  *   s3_attempt.c    one attempt: what is sent, and what comes back
  *   s3_failure.c    what a bad reply means
  *   s3_clock.c      what replies say about our clock
+ *   s3_signer.c     who signs, and what if those keys are refused
  */
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
@@ -19,6 +20,7 @@
 
 #include "s3/endpoint.h"
 #include "s3/http.h"
+#include "s3/keyring.h"
 #include "s3/quota.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
@@ -50,6 +52,7 @@ struct request {
 	int spent;          /* of the quota */
 	bool aborted;
 	bool clock_learned; /* from the answer to this very request */
+	bool renewed;       /* it was tried again with other keys */
 	bool doubtful;      /* a write that may have been done unheard */
 	bool settling;      /* and now we ask what is there */
 	int doubt_status;   /* of the reply that made us ask */
@@ -90,6 +93,8 @@ struct slot {
 	int64_t sent_ns;         /* when this attempt began */
 	int64_t sent_wall_ns;    /* by our clock */
 	struct s3_result *held;  /* how it ends if the outage does not */
+	unsigned signed_with;    /* the number of the keys, see keyring.h */
+	struct s3_result *refusal; /* how it ends if there are no others */
 	struct wire wire;
 	/* of the reply under way */
 	struct xml_page *page;   /* LIST */
@@ -106,9 +111,13 @@ struct slot {
 
 struct s3 {
 	struct endpoint endpoint;
-	struct sigv4 *signer;
+	struct keyring *keyring; /* NULL: the keys are what they are */
+	struct s3_credentials credentials; /* empty: nothing is signed */
+	struct sigv4 *signer;    /* of these; NULL: none */
+	unsigned signer_number;  /* of these */
+	unsigned refused_number; /* of those that are to be renewed */
+	bool renewing;           /* nothing starts until they are */
 	char *bucket;
-	char *session_token;
 	enum s3_signing signing;
 	int attempts;
 	struct http *http;
@@ -191,6 +200,19 @@ int64_t s3_clock_now_ns(const struct s3 *s3);
 bool s3_clock_learn(struct slot *slot, const struct xml_error *error);
 /* The reply is to a request that was taken: is our time still right? */
 void s3_clock_check(struct slot *slot);
+
+/* ---- s3_signer.c -------------------------------------------------------- */
+
+void s3_signer_init(struct s3 *s3, const struct s3_options *options);
+void s3_signer_release(struct s3 *s3);
+/* Signs for the endpoint's region from now on. */
+void s3_signer_make(struct s3 *s3);
+/* Takes over what the keyring has found. */
+void s3_signer_turn(struct s3 *s3);
+/* The server refused the keys of ${slot}'s request. Whether the request has
+ * another chance with others: then it is tried again once they are there,
+ * and ends with ${refusal} if there are none. */
+bool s3_signer_renews(struct slot *slot, const struct s3_result *refusal);
 
 /* ---- s3_failure.c: each ends in s3_try_again or s3_complete -------------- */
 

@@ -101,13 +101,15 @@ static void sign(struct wire *w, const struct wire_sender *sender,
 		.payload = payload,
 	};
 
+	strbuf_clear(&w->authorization);
+	if (!sender->signer)
+		return;
 	clock_format_basic(wall_ns, w->date);
 	add_header(w, "x-amz-content-sha256", payload);
 	add_header(w, "x-amz-date", w->date);
 	if (sender->session_token)
 		add_header(w, "x-amz-security-token", sender->session_token);
 	r.header_count = w->header_count;
-	strbuf_clear(&w->authorization);
 	sigv4_sign(sender->signer, &r, w->date, &w->authorization);
 }
 
@@ -129,7 +131,9 @@ static void finish(struct wire *w, const struct wire_sender *sender,
 	r->header_count = 0;
 	for (size_t i = 0; i < w->header_count; i++)
 		add_line(w, at, w->headers[i].name, w->headers[i].value);
-	add_line(w, at, "authorization", strbuf_text(&w->authorization));
+	if (sender->signer)
+		add_line(w, at, "authorization",
+		    strbuf_text(&w->authorization));
 	for (size_t i = 0; i < r->header_count; i++)
 		r->headers[i] = w->lines.buf + at[i];
 	if (body_size >= 0 && body_size < EXPECT_MIN)

@@ -115,3 +115,14 @@ const char *xml_document_field(struct xml_document *d, const char *name)
 {
 	return text_of(d->row, name);
 }
+
+bool xml_document_enter(struct xml_document *d, const char *name)
+{
+	xmlNodePtr child = find(d->root->children, name);
+
+	if (child) {
+		d->root = child;
+		d->row = NULL;
+	}
+	return child != NULL;
+}

@@ -45,6 +45,7 @@ static const struct choice signings[] = {
 	{ "auto", S3_SIGNING_AUTO },
 	{ "payload", S3_SIGNING_PAYLOAD },
 	{ "headers", S3_SIGNING_HEADERS },
+	{ "no", S3_SIGNING_NONE },
 	{ NULL, 0 },
 };
 
@@ -242,6 +243,16 @@ static int parse_remote(const struct rule *rule, const char *value,
 	return 0;
 }
 
+static int parse_text(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	(void)err;
+	replace(field, *value != '\0' ? alloc_string(value) : NULL);
+	return 0;
+}
+
 static int parse_log_file(const struct rule *rule, const char *value,
     bool in_file, void *field, struct error *err)
 {
@@ -434,8 +445,11 @@ static const struct rule rules[] = {
 	            "virtual" },
 	    IN_PAIR(addressing), parse_choice, .choices = addressings },
 	{ { .name = "sign", .argument = "WHAT", .fallback = "auto",
-	    .help = "auto, payload, headers" },
+	    .help = "auto, payload, headers, no" },
 	    IN_PAIR(sign), parse_choice, .choices = signings },
+	{ { .name = "profile", .argument = "NAME",
+	    .help = "of ~/.aws/config and ~/.aws/credentials" },
+	    IN_PAIR(profile), parse_text },
 	{ { .name = "ca_bundle", .argument = "FILE",
 	    .environment = { "AWS_CA_BUNDLE" },
 	    .help = "certificates to trust instead of the system's" },
@@ -525,6 +539,7 @@ void conf_option_release_pair(struct conf_pair *pair)
 	clear_words(&pair->done_suffixes);
 	free(pair->endpoint_url);
 	free(pair->region);
+	free(pair->profile);
 	free(pair->ca_bundle);
 	free(pair->state);
 	free(pair->env_file);

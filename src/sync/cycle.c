@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "manifest/resume.h"
-#include "s3/credentials.h"
+#include "s3/keyring.h"
 #include "sync/bucket.h"
 #include "sync/survey.h"
 #include "sync/transfer.h"
@@ -33,6 +33,7 @@ struct cycle {
 	enum cycle_kind kind;
 	const volatile sig_atomic_t *stop;
 	struct manifest *manifest;
+	struct keyring *keyring; /* NULL: nothing is signed */
 	struct bucket *bucket;
 	struct s3 *s3; /* the bucket's */
 	char *endpoint;
@@ -111,16 +112,38 @@ static int keep_clock(struct cycle *c, struct error *err)
  * Opening
  */
 
+static bool is_stopped(void *arg)
+{
+	const struct cycle *c = arg;
+
+	return c->stop != NULL && *c->stop != 0;
+}
+
+static int open_keyring(struct cycle *c, struct error *err)
+{
+	const struct conf_pair *pair = c->pair;
+
+	if (pair->sign == S3_SIGNING_NONE)
+		return 0;
+	return keyring_open(&c->keyring, &(const struct s3_credentials_request){
+	        .env = pair->env,
+	        .profile = pair->profile,
+	        .region = pair->region,
+	        .ca_bundle = pair->ca_bundle,
+	        .timeout_ns = pair->timeout_ns,
+	        .stopped = is_stopped,
+	        .arg = c,
+	    }, err);
+}
+
 static int open_bucket(struct cycle *c, struct error *err)
 {
 	const struct conf_pair *pair = c->pair;
-	struct s3_credentials credentials = { 0 };
-	int status = -1;
 
-	if (s3_credentials_load(pair->env, &credentials, err) < 0)
+	if (open_keyring(c, err) < 0)
 		return -1;
 	if (s3_new(&c->s3, &(const struct s3_options){
-	        .credentials = &credentials,
+	        .keyring = c->keyring,
 	        .endpoint_url = pair->endpoint_url,
 	        .region = pair->region,
 	        .bucket = pair->bucket,
@@ -133,13 +156,10 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .limit_up = pair->bwlimit_up,
 	        .limit_down = pair->bwlimit_down,
 	    }, err) < 0)
-		goto out;
+		return -1;
 	c->endpoint = alloc_string(s3_endpoint(c->s3));
 	c->bucket = bucket_s3_new(c->s3, pair->prefix);
-	status = 0;
-out:
-	s3_credentials_release(&credentials);
-	return status;
+	return 0;
 }
 
 static int open_manifest(struct cycle *c, struct error *err)
@@ -186,6 +206,7 @@ void cycle_close(struct cycle *c)
 	manifest_close(c->manifest);
 	if (c->bucket != NULL)
 		c->bucket->ops->free(c->bucket);
+	keyring_close(c->keyring);
 	free(c->endpoint);
 	free(c);
 }

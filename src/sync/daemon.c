@@ -166,7 +166,8 @@ int daemon_run_pair(struct daemon *d)
 
 	if (open_pair(&r, &err) < 0) {
 		report_error(r.report, &err);
-		status = error_exit_status(err.kind);
+		status = err.kind == ERROR_STOPPED ? 128 + *stop_flag() :
+		    error_exit_status(err.kind);
 	} else {
 		report_initialized(r.report);
 		status = run_cycles(&r);

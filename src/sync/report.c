@@ -353,9 +353,13 @@ void report_cycle(struct report *r, const struct cycle_summary *sum)
 
 void report_error(struct report *r, const struct error *error)
 {
-	const struct cycle_summary sum = { .error = *error };
+	struct cycle_summary sum = { .error = *error };
 
-	log_error_of_pair(r, error);
+	sum.stopped = error->kind == ERROR_STOPPED;
+	if (sum.stopped)
+		error_clear(&sum.error);
+	else
+		log_error_of_pair(r, error);
 	print_summary(r, &sum);
 }
 

@@ -30,8 +30,15 @@ status=
 endpoint=
 user=() # the programs run as another one: see as_nobody
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
-unset AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION \
-    AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_CA_BUNDLE http_proxy https_proxy
+# What else this machine's AWS tools know stays out of it.
+for name in $(compgen -e AWS_) http_proxy https_proxy; do
+	case $name in
+	AWS_ACCESS_KEY_ID | AWS_SECRET_ACCESS_KEY) ;;
+	*) unset "$name" ;;
+	esac
+done
+export AWS_CONFIG_FILE=$work/aws/config AWS_EC2_METADATA_DISABLED=true
+export AWS_SHARED_CREDENTIALS_FILE=$work/aws/credentials
 export XDG_CONFIG_HOME=$work/config XDG_STATE_HOME=$work/xdg-state
 mkdir "$work/roots" "$work/state"
 
@@ -166,6 +173,24 @@ asked() { # KIND: how many since the last asked_reset
 }
 asked_reset() {
 	curl -sS -X POST "$endpoint/_test/counts/reset" >/dev/null
+}
+# identity_start: a server that stands in for those who give out credentials,
+# and an environment without any. Sets $key and $secret, the server's own.
+identity_start() {
+	own_server ||
+	    tap_skip_all "only the test server gives out credentials"
+	server_start
+	export HOME=$work/home
+	mkdir -p "$work/aws" "$HOME/.aws/sso/cache"
+	key=$AWS_ACCESS_KEY_ID secret=$AWS_SECRET_ACCESS_KEY
+	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+	export AWS_ENDPOINT_URL_STS=$endpoint/_identity/sts
+	export AWS_ENDPOINT_URL_SSO=$endpoint/_identity/sso
+}
+# identity COMMAND...: to those of it that give out credentials.
+identity() {
+	printf '%s\n' "$@" |
+	    curl -sS --fail-with-body --data-binary @- "$endpoint/_test/identity"
 }
 # awkward_put KEY-PERCENT-ENCODED FILE: any key, below the prefix.
 awkward_put() {

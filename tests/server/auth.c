@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "identity.h"
 #include "reply.h"
 #include "request.h"
 #include "text.h"
@@ -211,33 +212,38 @@ static enum MHD_Result find_unsigned(void *arg, enum MHD_ValueKind kind,
 
 /* ---- the signature ---- */
 
-/* The signing key is the same all day. */
-static void signing_key(const struct server *server, const char *date,
+/* The signing key is the same all day, as long as the same ones ask. */
+static void signing_key(const struct server *server,
+    const struct authorization *a, const char *secret_key,
     unsigned char key[DIGEST_SHA256_SIZE])
 {
-	static _Thread_local char cached_date[16];
+	static _Thread_local char cached_for[512];
 	static _Thread_local unsigned char cached[DIGEST_SHA256_SIZE];
-	char secret[512];
+	char this[512], secret[512];
 
-	if (strcmp(cached_date, date) != 0) {
+	snprintf(this, sizeof(this), "%s %s %s", a->date, a->service,
+	    secret_key);
+	if (strcmp(cached_for, this) != 0) {
 		int len = snprintf(secret, sizeof(secret), "AWS4%s",
-		    server->secret_key);
+		    secret_key);
 
-		digest_hmac_sha256(secret, (size_t)len, date, strlen(date),
-		    cached);
+		digest_hmac_sha256(secret, (size_t)len, a->date,
+		    strlen(a->date), cached);
 		digest_hmac_sha256(cached, sizeof(cached), server->region,
 		    strlen(server->region), cached);
-		digest_hmac_sha256(cached, sizeof(cached), "s3", 2, cached);
+		digest_hmac_sha256(cached, sizeof(cached), a->service,
+		    strlen(a->service), cached);
 		digest_hmac_sha256(cached, sizeof(cached), "aws4_request", 12,
 		    cached);
-		snprintf(cached_date, sizeof(cached_date), "%s", date);
+		memcpy(cached_for, this, sizeof(this));
 	}
 	memcpy(key, cached, sizeof(cached));
 }
 
 /* The signature that ${r} should carry. */
 static void sign(const struct request *r, const struct authorization *a,
-    const char *when, const struct strbuf *canonical, struct strbuf *to_sign,
+    const struct identity_keys *keys, const char *when,
+    const struct strbuf *canonical, struct strbuf *to_sign,
     char hex[HEX_SIZE])
 {
 	unsigned char hash[DIGEST_SHA256_SIZE], key[DIGEST_SHA256_SIZE];
@@ -245,16 +251,16 @@ static void sign(const struct request *r, const struct authorization *a,
 	digest_once(DIGEST_SHA256, strbuf_text(canonical), canonical->len,
 	    hash);
 	digest_hex(hash, sizeof(hash), hex);
-	strbuf_addf(to_sign, ALGORITHM "\n%s\n%s/%s/s3/aws4_request\n%s", when,
-	    a->date, a->region, hex);
-	signing_key(r->server, a->date, key);
+	strbuf_addf(to_sign, ALGORITHM "\n%s\n%s/%s/%s/aws4_request\n%s", when,
+	    a->date, a->region, a->service, hex);
+	signing_key(r->server, a, keys->secret, key);
 	digest_hmac_sha256(key, sizeof(key), strbuf_text(to_sign), to_sign->len,
 	    hash);
 	digest_hex(hash, sizeof(hash), hex);
 }
 
 static int check_signature(struct request *r, const struct authorization *a,
-    const char *when, const char *payload)
+    const struct identity_keys *keys, const char *when, const char *payload)
 {
 	struct strbuf canonical = STRBUF_INIT(CANONICAL_MAX);
 	struct strbuf to_sign = STRBUF_INIT(4096);
@@ -273,7 +279,7 @@ static int check_signature(struct request *r, const struct authorization *a,
 		    "sorted",
 		    NULL);
 	strbuf_addf(&canonical, "\n%s\n%s", a->signed_headers, payload);
-	sign(r, a, when, &canonical, &to_sign, expected);
+	sign(r, a, keys, when, &canonical, &to_sign, expected);
 	if (result == 0 &&
 	    (strlen(a->signature) != sizeof(expected) - 1 ||
 		CRYPTO_memcmp(a->signature, expected, sizeof(expected) - 1))) {
@@ -332,13 +338,29 @@ static int check_time(struct request *r, const struct authorization *a,
 	return reply_error(r, "RequestTimeTooSkewed", extra);
 }
 
-static int check_scope(struct request *r, const struct authorization *a)
+/* Whose keys these are: the server's own, or ones that it gave out. */
+static int find_keys(struct request *r, const struct authorization *a,
+    struct identity_keys *keys)
+{
+	const struct server *server = r->server;
+
+	if (identity_find(server->identity, a->access_key, keys))
+		return 0;
+	if (strcmp(a->access_key, server->access_key) != 0)
+		return reply_error(r, "InvalidAccessKeyId", NULL);
+	*keys = (struct identity_keys){ .expires_ns = INT64_MAX };
+	snprintf(keys->secret, sizeof(keys->secret), "%s", server->secret_key);
+	snprintf(keys->token, sizeof(keys->token), "%s",
+	    server->session_token ? server->session_token : "");
+	return 0;
+}
+
+static int check_scope(struct request *r, const struct authorization *a,
+    const char *service)
 {
 	const char *region = r->server->region;
 	char message[512], extra[256];
 
-	if (strcmp(a->access_key, r->server->access_key) != 0)
-		return reply_error(r, "InvalidAccessKeyId", NULL);
 	if (strcmp(a->region, region) != 0) {
 		snprintf(message, sizeof(message),
 		    "The authorization header is malformed; the region '%.64s' "
@@ -348,7 +370,7 @@ static int check_scope(struct request *r, const struct authorization *a)
 		return reply_error_as(r, 400, "AuthorizationHeaderMalformed",
 		    message, extra);
 	}
-	if (strcmp(a->service, "s3") != 0 ||
+	if (strcmp(a->service, service) != 0 ||
 	    strcmp(a->terminator, "aws4_request") != 0)
 		return reply_error_as(r, 400, "AuthorizationHeaderMalformed",
 		    "The authorization header is malformed; the scope must end "
@@ -357,15 +379,14 @@ static int check_scope(struct request *r, const struct authorization *a)
 	return 0;
 }
 
-static int check_token(struct request *r)
+static int check_token(struct request *r, const struct identity_keys *keys)
 {
 	const char *token = request_header(r, "x-amz-security-token");
-	const char *wanted = r->server->session_token;
 
-	if (!wanted && !token)
-		return 0;
-	if (!wanted || !token || strcmp(token, wanted) != 0)
+	if (strcmp(token ? token : "", keys->token) != 0)
 		return reply_error(r, "InvalidToken", NULL);
+	if (keys->expires_ns <= r->now_ns)
+		return reply_error(r, "ExpiredToken", NULL);
 	return 0;
 }
 
@@ -405,25 +426,42 @@ static int check_payload_name(struct request *r, const char *payload)
 	return 0;
 }
 
+static int check(struct request *r, const char *header, const char *service,
+    const char *payload)
+{
+	const char *when = request_header(r, "x-amz-date");
+	struct authorization a = { 0 };
+	struct identity_keys keys;
+	int result = 0;
+
+	if (parse_authorization(header, &a) < 0)
+		result = reply_error(r, "AuthorizationHeaderMalformed", NULL);
+	if (result < 0 || find_keys(r, &a, &keys) < 0 ||
+	    check_scope(r, &a, service) < 0 || check_token(r, &keys) < 0 ||
+	    check_time(r, &a, when) < 0 || check_unsigned(r, &a) < 0 ||
+	    check_payload_name(r, payload) < 0 ||
+	    check_signature(r, &a, &keys, when, payload) < 0)
+		result = -1;
+	free(a.copy);
+	return result;
+}
+
 int auth_check(struct request *r)
 {
 	const char *header = request_header(r, "Authorization");
-	const char *payload = request_header(r, "x-amz-content-sha256");
-	const char *when = request_header(r, "x-amz-date");
-	struct authorization a = { 0 };
-	int result = 0;
 
 	if (!header)
 		return r->server->anonymous
 		    ? 0
 		    : reply_error(r, "AccessDenied", NULL);
-	if (parse_authorization(header, &a) < 0)
-		result = reply_error(r, "AuthorizationHeaderMalformed", NULL);
-	if (result < 0 || check_scope(r, &a) < 0 || check_token(r) < 0 ||
-	    check_time(r, &a, when) < 0 || check_unsigned(r, &a) < 0 ||
-	    check_payload_name(r, payload) < 0 ||
-	    check_signature(r, &a, when, payload) < 0)
-		result = -1;
-	free(a.copy);
-	return result;
+	return check(r, header, "s3",
+	    request_header(r, "x-amz-content-sha256"));
+}
+
+int auth_check_sts(struct request *r, const char *payload)
+{
+	const char *header = request_header(r, "Authorization");
+
+	return header ? check(r, header, "sts", payload)
+		      : reply_error(r, "AccessDenied", NULL);
 }

@@ -11,5 +11,8 @@ struct request;
 /* 0, or -1 with an error answered. The body's checksum is not yet known: that
  * it is what was signed is checked when it has arrived. */
 int auth_check(struct request *r);
+/* The same for the stand-in of STS, once the body is there: ${payload} is the
+ * hex SHA-256 of it. */
+int auth_check_sts(struct request *r, const char *payload);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "body.h"
 #include "cursor.h"
+#include "identity.h"
 #include "operation.h"
 #include "reply.h"
 #include "request.h"
@@ -107,6 +108,23 @@ static void make_bucket(struct request *r)
 		reply_ok(r);
 }
 
+static void get_identity(struct request *r)
+{
+	reply_ok(r);
+	identity_print(r->server->identity, &r->body);
+}
+
+static void command_identity(struct request *r)
+{
+	struct error err = ERROR_INIT;
+
+	if (identity_command(r->server->identity, strbuf_text(&r->text),
+		&err) < 0)
+		refuse(r, err.text);
+	else
+		reply_ok(r);
+}
+
 static void stop(struct request *r)
 {
 	reply_ok(r);
@@ -125,6 +143,8 @@ static const struct command {
 	{ "DELETE", "faults", clear_faults },
 	{ "GET", "objects", get_objects },
 	{ "POST", "bucket", make_bucket },
+	{ "GET", "identity", get_identity },
+	{ "POST", "identity", command_identity },
 	{ "POST", "stop", stop },
 };
 

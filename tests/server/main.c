@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "bucket.h"
 #include "http.h"
+#include "identity.h"
 #include "operation.h"
 #include "pause.h"
 #include "request.h"
@@ -223,6 +224,7 @@ static int serve(struct settings *s, const sigset_t *ends, struct error *err)
 	int result = -1, got;
 
 	server->pause = pause_new();
+	server->identity = identity_new();
 	server->faults = faults_new(operation_is_kind);
 	server->stats = stats_new(operation_count(), (size_t)s->log_lines);
 	server->store = store_open(s->dir, err);
@@ -254,6 +256,7 @@ out:
 	stats_free(server->stats);
 	faults_free(server->faults);
 	pause_free(server->pause);
+	identity_free(server->identity);
 	free(cert);
 	free(key);
 	return result;

@@ -6,9 +6,11 @@
 
 #include "bucket.h"
 #include "copy.h"
+#include "identity.h"
 #include "list.h"
 #include "reply.h"
 #include "request.h"
+#include "text.h"
 #include "upload.h"
 #include "verb.h"
 
@@ -38,6 +40,14 @@ static const struct operation operations[] = {
 	    upload_complete_begin, upload_complete },
 	{ "ABORT_UPLOAD", "DELETE", ON_OBJECT, "uploadId", NULL, upload_abort },
 	{ "DELETE", "DELETE", ON_OBJECT, NULL, NULL, verb_delete },
+	{ "STS", "POST", ON_IDENTITY, "sts", identity_begin, identity_sts },
+	{ "SSO", "GET", ON_IDENTITY, "sso/federation/credentials", NULL,
+	    identity_sso },
+	{ "CONTAINER", "GET", ON_IDENTITY, "container", NULL,
+	    identity_container },
+	{ "IMDS_TOKEN", "PUT", ON_IDENTITY, "imds/latest/api/token",
+	    identity_begin, identity_imds_token },
+	{ "IMDS", "GET", ON_IDENTITY, "imds/", NULL, identity_imds },
 	{ "OTHER", NULL, ON_SERVICE, NULL, NULL, refuse },
 };
 
@@ -59,6 +69,8 @@ static bool is_selected(const struct request *r, const char *param)
 {
 	if (!param)
 		return true;
+	if (r->is_identity)
+		return text_begins(r->key, param);
 	if (strncmp(param, "x-amz-", 6) == 0)
 		return request_header(r, param) != NULL;
 	return request_param(r, param) != NULL;
@@ -66,7 +78,8 @@ static bool is_selected(const struct request *r, const char *param)
 
 const struct operation *operation_find(const struct request *r)
 {
-	enum operation_on on = r->key_len > 0 ? ON_OBJECT
+	enum operation_on on = r->is_identity ? ON_IDENTITY
+	    : r->key_len > 0                  ? ON_OBJECT
 	    : *r->bucket_name                 ? ON_BUCKET
 					      : ON_SERVICE;
 	size_t i;

@@ -8,13 +8,14 @@
 
 struct request;
 
-enum operation_on { ON_SERVICE, ON_BUCKET, ON_OBJECT };
+enum operation_on { ON_SERVICE, ON_BUCKET, ON_OBJECT, ON_IDENTITY };
 
 struct operation {
 	const char *kind; /* its name in counts, log and fault rules */
 	const char *method;
 	enum operation_on on;
-	/* Query parameter, or "x-amz-…" header, that selects it; NULL: none. */
+	/* Query parameter, or "x-amz-…" header, that selects it; NULL: none.
+	 * ON_IDENTITY: how the path goes on. */
 	const char *param;
 	/* Before the body is read: 0, or -1 with an error answered. May be
 	 * NULL. */

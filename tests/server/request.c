@@ -16,6 +16,7 @@
 #define TEXT_BODY_MAX (8 << 20)
 #define HEADERS_MAX (64 << 10)
 #define CONTROL "/_test/"
+#define IDENTITY "/_identity/"
 #define REPLY_MAX (1 << 30)
 
 static void parse_params(struct request *r, const char *query)
@@ -55,6 +56,7 @@ struct request *request_new(struct server *server, const char *target)
 	r->path_len = strcspn(target, "?");
 	r->object_fd = -1;
 	r->is_control = text_begins(target, CONTROL);
+	r->is_identity = text_begins(target, IDENTITY);
 	strbuf_init(&r->text, TEXT_BODY_MAX);
 	strbuf_init(&r->headers, HEADERS_MAX);
 	strbuf_init(&r->body, REPLY_MAX);
@@ -104,6 +106,8 @@ void request_route(struct request *r)
 	path += *path == '/';
 	if (r->is_control) {
 		path = r->target + strlen(CONTROL);
+	} else if (r->is_identity) {
+		path = r->target + strlen(IDENTITY);
 	} else if (host_len > 0) {
 		set_bucket(r, host, host_len);
 	} else {

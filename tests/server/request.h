@@ -14,6 +14,7 @@
 #include "store.h"
 
 struct MHD_Connection;
+struct identity;
 struct operation;
 struct pause;
 
@@ -22,6 +23,7 @@ struct server {
 	struct faults *faults;
 	struct stats *stats;
 	struct pause *pause;
+	struct identity *identity;
 	const char *access_key, *secret_key, *region;
 	const char *session_token; /* NULL: none is asked for */
 	bool anonymous;            /* unsigned requests are served */
@@ -60,6 +62,7 @@ struct request {
 	const struct operation *op;
 	struct fault fault;
 	bool is_control;  /* /_test/... */
+	bool is_identity; /* /_identity/... */
 	bool is_object;   /* /_test/object/... */
 	bool ends_server; /* once it is answered */
 
