@@ -148,6 +148,21 @@ static void any_two_bytes_give_valid_json(void **state)
 		}
 }
 
+static void secrets_are_overwritten_wherever_they_are(void **state)
+{
+	json_t *deep = json_string("hush"), *flat = json_string("hush");
+	json_t *object = json_pack("{s:O, s:[i, O], s:n}", "a", flat, "b", 1,
+	    deep, "c");
+
+	(void)state;
+	json_free_secret(object);
+	assert_memory_equal(json_string_value(flat), "\0\0\0\0", 4);
+	assert_memory_equal(json_string_value(deep), "\0\0\0\0", 4);
+	json_decref(flat);
+	json_decref(deep);
+	json_free_secret(NULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -160,6 +175,7 @@ int main(void)
 		cmocka_unit_test(times_are_utc_and_none_is_null),
 		cmocka_unit_test(each_object_is_printed_as_one_line),
 		cmocka_unit_test(any_two_bytes_give_valid_json),
+		cmocka_unit_test(secrets_are_overwritten_wherever_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -373,6 +373,23 @@ static void a_delete_may_have_a_condition(void **state)
 	release(f);
 }
 
+static void who_does_not_sign_says_nothing_of_it(void **state)
+{
+	struct fixture *f = make("http://127.0.0.1:9000", "open",
+	    S3_ADDRESSING_AUTO, NULL);
+	struct s3_get get = { .key = "k", .key_len = 1 };
+
+	(void)state;
+	f->sender.signer = NULL;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/open/k");
+	assert_null(header(&f->wire, "authorization"));
+	assert_null(header(&f->wire, "x-amz-date"));
+	assert_null(header(&f->wire, "x-amz-content-sha256"));
+	assert_non_null(header(&f->wire, "host"));
+	release(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -388,6 +405,7 @@ int main(void)
 		cmocka_unit_test(a_copy_names_its_source),
 		cmocka_unit_test(
 		    an_upload_in_parts_is_begun_completed_and_aborted),
+		cmocka_unit_test(who_does_not_sign_says_nothing_of_it),
 		cmocka_unit_test(a_delete_may_have_a_condition),
 	};
 

@@ -136,6 +136,23 @@ static void a_text_is_only_text(void **state)
 	xml_document_free(d);
 }
 
+static void a_child_may_take_the_roots_place(void **state)
+{
+	struct xml_document *d;
+
+	(void)state;
+	assert_int_equal(parse("R", "<R><A>0</A><X><A>1</A><Y><A>2</A></Y></X>"
+	    "</R>", &d), XML_SOUND);
+	assert_false(xml_document_enter(d, "Y"));
+	assert_string_equal(xml_document_text(d, "A"), "0");
+	assert_true(xml_document_enter(d, "X"));
+	assert_string_equal(xml_document_text(d, "A"), "1");
+	assert_true(xml_document_enter(d, "Y"));
+	assert_string_equal(xml_document_text(d, "A"), "2");
+	assert_true(xml_document_next(d, "A"));
+	xml_document_free(d);
+}
+
 static void no_document_is_freed(void **state)
 {
 	(void)state;
@@ -152,6 +169,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_the_document_is_not_believed),
 		cmocka_unit_test(a_page_of_html_is_called_by_its_name),
 		cmocka_unit_test(a_text_is_only_text),
+		cmocka_unit_test(a_child_may_take_the_roots_place),
 		cmocka_unit_test(no_document_is_freed),
 	};
 
