@@ -234,12 +234,14 @@ static int parse_offset(const char *text, int *minutes)
 {
 	int sign = *text == '-' ? -1 : 1;
 
+	if (strlen(text) != 6)
+		return -1;
 	for (int i = 1; i < 6; i++)
 		if (i == 3 ? text[i] != ':' : !isdigit((unsigned char)text[i]))
 			return -1;
 	*minutes = sign * (((text[1] - '0') * 10 + text[2] - '0') * 60 +
 	    (text[4] - '0') * 10 + text[5] - '0');
-	return text[6] == '\0' ? 0 : -1;
+	return 0;
 }
 
 int credentials_parse_time(const char *text, int64_t *wall_ns)
