@@ -26,6 +26,9 @@ int fs_read_file(const char *path, size_t max, enum error_kind kind,
 int fs_each_line(const char *path, size_t max, enum error_kind kind,
     int (*line)(void *arg, char *text, struct error *err), void *arg,
     struct error *err);
+/* ${path} with another content, whole or not at all; for its owner alone. */
+int fs_replace_file(const char *path, const void *bytes, size_t len,
+    enum error_kind kind, struct error *err);
 /* The canonical absolute path, malloc'ed; NULL and *err on failure. */
 char *fs_real_path(const char *path, enum error_kind kind, struct error *err);
 

@@ -57,8 +57,8 @@ const char *aws_config_get_from(const struct aws_config *c,
 bool aws_config_is_true(const char *value);
 
 /*
- * The endpoint that is configured for ${service} ("s3", "sts", "sso"; in
- * lower case): AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's
+ * The endpoint that is configured for ${service} ("s3", "sts", "sso",
+ * "sso_oidc"): AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's
  * services, its endpoint_url; NULL: none, or all of them are to be ignored.
  * *from names the one (static or borrowed), for messages; may be NULL.
  */

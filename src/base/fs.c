@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -149,6 +150,44 @@ int fs_each_line(const char *path, size_t max, enum error_kind kind,
 		    path);
 	explicit_bzero(text, len);
 	free(text);
+	return rc;
+}
+
+/* Returns -1 and errno. */
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		}
+	}
+	return fsync(fd);
+}
+
+int fs_replace_file(const char *path, const void *bytes, size_t len,
+    enum error_kind kind, struct error *err)
+{
+	struct strbuf temporary = STRBUF_INIT(strlen(path) + 8);
+	int fd, rc = 0;
+
+	strbuf_addf(&temporary, "%s.XXXXXX", path);
+	fd = mkostemp(temporary.buf, O_CLOEXEC); /* mode 0600 */
+	if (fd < 0) {
+		rc = error_sys(err, kind, errno, "cannot make %s",
+		    temporary.buf);
+	} else if (write_all(fd, bytes, len) < 0 ||
+	    rename(temporary.buf, path) < 0) {
+		rc = error_sys(err, kind, errno, "cannot write %s", path);
+		unlink(temporary.buf);
+	}
+	if (fd >= 0)
+		close(fd);
+	strbuf_release(&temporary);
 	return rc;
 }
 

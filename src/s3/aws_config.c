@@ -361,6 +361,7 @@ const char *aws_config_endpoint(const struct aws_config *c,
 		{ "s3", "AWS_ENDPOINT_URL_S3" },
 		{ "sts", "AWS_ENDPOINT_URL_STS" },
 		{ "sso", "AWS_ENDPOINT_URL_SSO" },
+		{ "sso_oidc", "AWS_ENDPOINT_URL_SSO_OIDC" },
 	};
 	const char *variables[2] = { NULL, "AWS_ENDPOINT_URL" };
 	const char *services, *url = NULL, *source = NULL;

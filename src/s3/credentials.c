@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "s3/endpoint.h"
 
 #define NOTES_MAX ((size_t)1024)
 #define SAID_MAX ((size_t)512)
@@ -319,6 +320,22 @@ const char *credentials_option(const struct credentials_search *s,
 	const char *value = env_get(s->request->env, variable);
 
 	return value ? value : credentials_setting(s, key);
+}
+
+void credentials_add_url(const struct credentials_search *s,
+    struct strbuf *url, const char *service, const char *host,
+    const char *region)
+{
+	const char *endpoint = aws_config_endpoint(s->config, s->request->env,
+	    s->profile, service, NULL);
+
+	if (endpoint)
+		strbuf_adds(url, endpoint);
+	else
+		strbuf_addf(url, "https://%s.%s.%s", host, region,
+		    endpoint_aws_suffix(region));
+	while (url->len > 0 && url->buf[url->len - 1] == '/')
+		strbuf_truncate(url, url->len - 1);
 }
 
 int credentials_fetch(const struct credentials_search *s,

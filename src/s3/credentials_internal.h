@@ -6,7 +6,8 @@
  *   credentials_env.c        the environment
  *   credentials_role.c       a profile's role, by another's credentials
  *   credentials_web.c        a role, by a token in a file
- *   credentials_sso.c        IAM Identity Center, by what `aws sso login` left
+ *   credentials_sso.c        IAM Identity Center, by the token of …
+ *   credentials_sso_token.c  … who is logged in
  *   credentials_file.c       keys in ~/.aws/credentials and ~/.aws/config
  *   credentials_process.c    a program
  *   credentials_container.c  ECS, EKS and the like
@@ -59,6 +60,14 @@ void credentials_process_free_words(char **words);
 char *credentials_container_url(const char *relative, const char *full,
     struct error *err);
 
+/* The token of who is logged in to ${name} (a session or a start URL), renewed
+ * where that is due; malloc'ed. */
+int credentials_sso_token_get(const struct credentials_search *s,
+    const char *name, const char *region, char **token, struct error *err);
+/* ${what} went wrong: one has to log in again. */
+int credentials_sso_token_lost(const struct credentials_search *s,
+    const char *what, struct error *err);
+
 /* The first provider that has them, of those that the profile alone decides. */
 int credentials_find_of_profile(const struct credentials_search *s,
     struct s3_credentials *out, struct error *err);
@@ -107,6 +116,11 @@ const char *credentials_setting(const struct credentials_search *s,
 /* A variable, where the environment has a say; else the profile's. */
 const char *credentials_option(const struct credentials_search *s,
     const char *variable, const char *key);
+/* Where ${service} is: as configured, else "https://HOST.REGION.…" of AWS;
+ * without a '/' at its end. */
+void credentials_add_url(const struct credentials_search *s,
+    struct strbuf *url, const char *service, const char *host,
+    const char *region);
 /* fetch_run, stopped as the search is. */
 int credentials_fetch(const struct credentials_search *s,
     struct fetch_request *request, struct fetch_reply *reply,

@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* IAM Identity Center: the token that `aws sso login` left in ~/.aws/sso/cache
- * gives a role's credentials. */
+/* IAM Identity Center: the token of somebody who is logged in gives a role's
+ * credentials. */
 #include "s3/credentials_internal.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <openssl/evp.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
-#include "base/digest.h"
-#include "base/fs.h"
 #include "base/secret.h"
-#include "s3/endpoint.h"
 #include "s3/sigv4.h"
 
-#define CACHE_MAX ((size_t)256 << 10)
 #define TEXT_MAX ((size_t)64 << 10)
-#define SHA1_SIZE 20
 
 struct sso {
 	const struct credentials_search *search;
@@ -62,88 +53,9 @@ static int read_settings(struct sso *sso, struct error *err)
 	return 0;
 }
 
-static int log_in_again(const struct sso *sso, const char *what,
-    struct error *err)
-{
-	return error_set(err, ERROR_CREDENTIALS, "%s: run `aws sso login "
-	    "--profile %s`", what, sso->search->profile);
-}
-
-/* The AWS tools name the file by the SHA-1 of what is logged in to. */
-static void add_cache_path(const struct sso *sso, struct strbuf *path)
-{
-	const char *name = sso->session ? sso->session : sso->start_url;
-	unsigned char sum[SHA1_SIZE];
-	char hex[2 * SHA1_SIZE + 1];
-	size_t len = 0;
-
-	if (!EVP_Q_digest(NULL, "SHA1", NULL, name, strlen(name), sum, &len) ||
-	    len != sizeof(sum))
-		abort();
-	digest_hex(sum, sizeof(sum), hex);
-	strbuf_addf(path, "%s/.aws/sso/cache/%s.json", env_home(), hex);
-}
-
-/* The token, malloc'ed. */
-static int take_token(const struct sso *sso, const char *path,
-    const json_t *cache, char **token, struct error *err)
-{
-	const char *text = credentials_json_text(cache, "accessToken");
-	const char *expires = credentials_json_text(cache, "expiresAt");
-	int64_t expires_ns;
-
-	if (!text || !expires || !credentials_is_header(text) ||
-	    credentials_parse_time(expires, &expires_ns)) {
-		log_in_again(sso, "there is no token in it", err);
-		return error_prefix(err, "%s", path);
-	}
-	if (expires_ns <= clock_wall_ns())
-		return log_in_again(sso, "the session has expired", err);
-	*token = alloc_string(text);
-	return 0;
-}
-
-static int read_cache(const struct sso *sso, char **token, struct error *err)
-{
-	struct strbuf path = STRBUF_INIT(TEXT_MAX);
-	json_t *cache = NULL;
-	char *text;
-	size_t len;
-	int rc = -1;
-
-	add_cache_path(sso, &path);
-	if (fs_read_file(strbuf_text(&path), CACHE_MAX, ERROR_CREDENTIALS,
-	    &text, &len, err)) {
-		if (err->sys == ENOENT || err->sys == ENOTDIR)
-			log_in_again(sso, "nobody has logged in", err);
-		goto out;
-	}
-	cache = credentials_json(text, len, err);
-	secret_free(&text);
-	if (cache)
-		rc = take_token(sso, strbuf_text(&path), cache, token, err);
-	else
-		error_prefix(err, "%s", strbuf_text(&path));
-out:
-	json_free_secret(cache);
-	strbuf_release(&path);
-	return rc;
-}
-
 static void add_url(const struct sso *sso, struct strbuf *url)
 {
-	const struct credentials_search *s = sso->search;
-	const char *endpoint = aws_config_endpoint(s->config, s->request->env,
-	    s->profile, "sso", NULL);
-	size_t len = endpoint ? strlen(endpoint) : 0;
-
-	while (len > 0 && endpoint[len - 1] == '/')
-		len--;
-	if (endpoint)
-		strbuf_add(url, endpoint, len);
-	else
-		strbuf_addf(url, "https://portal.sso.%s.%s", sso->region,
-		    endpoint_aws_suffix(sso->region));
+	credentials_add_url(sso->search, url, "sso", "portal.sso", sso->region);
 	strbuf_adds(url, "/federation/credentials?role_name=");
 	sigv4_encode(url, sso->role, strlen(sso->role), false);
 	strbuf_adds(url, "&account_id=");
@@ -182,7 +94,8 @@ static int refused(const struct sso *sso, const struct fetch_reply *reply,
 
 	credentials_add_foreign(&said, message ? message : "it does not say why");
 	if (reply->status == 401)
-		log_in_again(sso, "the portal no longer knows the session", err);
+		credentials_sso_token_lost(sso->search,
+		    "the portal no longer knows the session", err);
 	else
 		error_set(err, ERROR_CREDENTIALS, "the portal refuses role "
 		    "'%s' in account %s (HTTP %d): %s", sso->role,
@@ -229,7 +142,8 @@ int credentials_sso_find(const struct credentials_search *s,
 	if (!credentials_setting(s, "sso_account_id") &&
 	    !credentials_setting(s, "sso_role_name"))
 		return 0;
-	if (read_settings(&sso, err) || read_cache(&sso, &token, err))
+	if (read_settings(&sso, err) || credentials_sso_token_get(s,
+	    sso.session ? sso.session : sso.start_url, sso.region, &token, err))
 		return -1;
 	rc = ask(&sso, token, out, err);
 	secret_free(&token);

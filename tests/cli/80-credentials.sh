@@ -91,6 +91,12 @@ unset AWS_DEFAULT_PROFILE
 broken "a profile that is not there" \
     "profile 'none' is neither in $AWS_SHARED_CREDENTIALS_FILE nor in $AWS_CONFIG_FILE" \
     --profile none
+printf '[pair p]\nlocal = %s\nremote = s3://%s/%s\nprofile = other\n' \
+    "$(root A)" "$bucket" "$prefix" >"$work/conf"
+run "$bin/s3sync" sync --config "$work/conf" --endpoint-url "$endpoint" \
+    --state "$(state A)" --verbose
+expect 0 "a profile in the configuration: the cycle runs"
+expect_text err "profile 'other' of" "its keys are taken"
 forget
 config "$(keys_of 'profile two words')"
 works "keys in the config file" "profile 'two words' of $AWS_CONFIG_FILE" \
@@ -275,6 +281,37 @@ stands_in "SSO" SSO "SSO role Read Only in account 123, profile 'sso'" \
 echo '{"accessToken": "hush-token"' \
     >"$HOME/.aws/sso/cache/$(printf corp | sha1sum | cut -c1-40).json"
 broken "SSO, a cache that is torn" "it is not a JSON object" --profile sso
+# It came with a token to renew it; what else is in the file stays.
+cache=$HOME/.aws/sso/cache/$(printf corp | sha1sum | cut -c1-40).json
+renewable() { # SECONDS REFRESH-TOKEN
+	printf '{"accessToken":"hush-old","expiresAt":"%s","clientId":"client","clientSecret":"client-secret","refreshToken":"%s","region":"kept"}' \
+	    "$(date -u -d "$1 seconds" +%FT%TZ)" "$2" >"$cache"
+	chmod 644 "$cache"
+}
+identity reset "refresh-token refresh-token"
+renewable +600 refresh-token
+works "SSO, renewed ahead of time" "SSO role Read Only" --profile sso
+expect_text "$cache" '"accessToken":"sso-token"' "the new token is in the file"
+expect_text "$cache" '"region":"kept"' "and what was there"
+check "for its owner alone" [ "$(stat -c %a "$cache")" = 600 ]
+expect_no_text "$cache" '"refreshToken":"refresh-token"' \
+    "the token that renews is used up"
+sed -i "s/\"expiresAt\":\"[^\"]*\"/\"expiresAt\":\"2020-01-01T00:00:00Z\"/" \
+    "$cache"
+works "SSO, renewed after it expired, with the next one" "SSO role Read Only" \
+    --profile sso
+renewable -60 used-up
+broken "SSO, not to be renewed any more" \
+    "the session has expired: run \`aws sso login --profile sso\`" --profile sso
+identity reset
+renewable +600 used-up
+sed -i s/hush-old/sso-token/ "$cache"
+works "SSO, not renewed, but good for a while" "SSO role Read Only" \
+    --profile sso
+renewable -60 refresh-token
+faults "OIDC hang=60"
+broken "SSO, renewed by nobody" "the session has expired" --profile sso
+no_faults
 config '[profile sso]' 'sso_account_id = 123' 'sso_role_name = r' \
     'sso_start_url = https://old.awsapps.com/start' 'sso_region = eu-west-1'
 logged_in https://old.awsapps.com/start +3600 sso-token
@@ -374,6 +411,12 @@ AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:9
 broken "an endpoint that is not there" \
     "instance metadata: cannot connect to 127.0.0.1:9: Connection refused"
 unset AWS_EC2_METADATA_SERVICE_ENDPOINT
+export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6
+broken "no instance at all, by IPv6" "instance metadata: "
+expect_text err "[fd00:ec2::254]" "by IPv6: there it was looked for"
+AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv5
+broken "a mode that is none" "is neither IPv4 nor IPv6"
+unset AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE
 export AWS_EC2_METADATA_DISABLED=true
 forget
 
@@ -396,6 +439,7 @@ check "all is there" [ "$(asked PUT)" = "$(find "$(root A)" -type f |
 
 check "much was said" [ "$(wc -l <"$work/said")" -gt 200 ]
 for word in "$secret" hush issued-secret issued-token sso-token web-token \
+    client-secret refresh-token \
     Bearer; do
 	check_empty "'$word' is nowhere shown" "$(grep -F "$word" "$work/said")"
 	check_empty "nor kept" "$(grep -rlaF "$word" "$work/state")"

@@ -258,6 +258,25 @@ check "SIGTERM while the first are looked for" [ $((SECONDS - began)) -le 3 ]
 no_faults
 identity reset
 
+# ---- no core file -----------------------------------------------------------------------
+
+identity reset
+(
+	cd "$work" || exit
+	ulimit -c unlimited
+	rm "$work/B.log"
+	with role start_daemon B --interval 1h
+	eventually 20 grep -q "S3 sync completed" "$work/B.log"
+	grep "^Max core file size" "/proc/$daemon_pid/limits" >"$work/limits"
+	kill -ABRT "$daemon_pid"
+	wait "$daemon_pid"
+	echo $? >"$work/ended"
+) 2>/dev/null
+is "it is killed by a signal that dumps core" 134 "$(cat "$work/ended")"
+is "and may dump none" "Max core file size 0 0 bytes" \
+    "$(tr -s ' ' <"$work/limits" | sed 's/ *$//')"
+check_empty "nor is there one" "$(find "$work" -name 'core*' -type f)"
+
 # ---- secrets -------------------------------------------------------------------------
 
 check "much was said" [ "$(wc -l <"$work/said")" -gt 300 ]

@@ -186,6 +186,7 @@ identity_start() {
 	unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 	export AWS_ENDPOINT_URL_STS=$endpoint/_identity/sts
 	export AWS_ENDPOINT_URL_SSO=$endpoint/_identity/sso
+	export AWS_ENDPOINT_URL_SSO_OIDC=$endpoint/_identity/oidc
 }
 # identity COMMAND...: to those of it that give out credentials.
 identity() {

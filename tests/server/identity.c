@@ -30,6 +30,7 @@ enum setting {
 	SET_EXTERNAL_ID,   /* that AssumeRole must bring; "": none */
 	SET_WEB_TOKEN,
 	SET_SSO_TOKEN,
+	SET_REFRESH_TOKEN,
 	SETTINGS,
 };
 
@@ -43,6 +44,7 @@ static const struct {
 	[SET_EXTERNAL_ID] = { "external-id", "" },
 	[SET_WEB_TOKEN] = { "web-token", "web-token" },
 	[SET_SSO_TOKEN] = { "sso-token", "sso-token" },
+	[SET_REFRESH_TOKEN] = { "refresh-token", "refresh-token" },
 };
 
 struct issued {
@@ -400,6 +402,45 @@ void identity_sso(struct request *r)
 		    keys.access, keys.secret, keys.token,
 		    keys.expires_ns / CLOCK_MS);
 	}
+}
+
+/* Does the request's JSON, written without blanks, say so? */
+static bool says(const struct request *r, const char *name, const char *value)
+{
+	struct strbuf member = STRBUF_INIT(SETTING_MAX);
+	bool found;
+
+	strbuf_addf(&member, "\"%s\":\"%s\"", name, value);
+	found = strstr(strbuf_text(&r->text), strbuf_text(&member)) != NULL;
+	strbuf_release(&member);
+	return found;
+}
+
+/* The token that renews is good once: the reply has the next one. */
+void identity_oidc(struct request *r)
+{
+	struct identity *i = r->server->identity;
+	char *good = i->values[SET_REFRESH_TOKEN];
+
+	if (give_body(r))
+		return;
+	pthread_mutex_lock(&i->lock);
+	if (says(r, "grantType", "refresh_token") &&
+	    says(r, "clientId", "client") &&
+	    says(r, "clientSecret", "client-secret") &&
+	    says(r, "refreshToken", good)) {
+		snprintf(good, SETTING_MAX, "refresh-token-%08x",
+		    (unsigned)clock_random());
+		reply_text(r, 200, "application/json");
+		strbuf_addf(&r->body,
+		    "{\"accessToken\":\"%s\",\"expiresIn\":%" PRId64
+		    ",\"refreshToken\":\"%s\",\"tokenType\":\"Bearer\"}",
+		    i->values[SET_SSO_TOKEN], lifetime_ns(i) / CLOCK_SECOND,
+		    good);
+	} else {
+		refuse(r, 400, "invalid_grant");
+	}
+	pthread_mutex_unlock(&i->lock);
 }
 
 /* The form of containers and instances alike. */

@@ -42,6 +42,7 @@ void identity_print(struct identity *i, struct strbuf *out);
 int identity_begin(struct request *r);
 void identity_sts(struct request *r);
 void identity_sso(struct request *r);
+void identity_oidc(struct request *r);
 void identity_container(struct request *r);
 void identity_imds_token(struct request *r);
 void identity_imds(struct request *r);

@@ -43,6 +43,8 @@ static const struct operation operations[] = {
 	{ "STS", "POST", ON_IDENTITY, "sts", identity_begin, identity_sts },
 	{ "SSO", "GET", ON_IDENTITY, "sso/federation/credentials", NULL,
 	    identity_sso },
+	{ "OIDC", "POST", ON_IDENTITY, "oidc/token", identity_begin,
+	    identity_oidc },
 	{ "CONTAINER", "GET", ON_IDENTITY, "container", NULL,
 	    identity_container },
 	{ "IMDS_TOKEN", "PUT", ON_IDENTITY, "imds/latest/api/token",

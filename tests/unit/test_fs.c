@@ -282,6 +282,35 @@ static void a_text_is_read_line_by_line(void **state)
 	assert_string_equal(err.text, "f: holds a NUL byte: not text");
 }
 
+static void a_file_is_replaced_whole_or_not_at_all(void **state)
+{
+	struct error err = ERROR_INIT;
+	char *text;
+	size_t len;
+
+	(void)state;
+	write_file("f", "old", 3);
+	assert_int_equal(chmod("f", 0644), 0);
+	assert_int_equal(fs_replace_file("f", "newer", 5, ERROR_LOCAL, &err),
+	    0);
+	assert_int_equal(fs_read_file("f", 10, ERROR_LOCAL, &text, &len, &err),
+	    0);
+	assert_string_equal(text, "newer");
+	free(text);
+	assert_int_equal(mode_of("f"), 0600);
+	assert_int_equal(unlink("f"), 0);
+
+	assert_int_equal(mkdir("f", 0700), 0);
+	assert_int_equal(mkdir("f/in", 0700), 0);
+	assert_int_equal(fs_replace_file("f", "x", 1, ERROR_LOCAL, &err), -1);
+	assert_non_null(strstr(err.text, "cannot write f: "));
+	assert_int_equal(fs_replace_file("none/f", "x", 1, ERROR_CREDENTIALS,
+	    &err), -1);
+	assert_int_equal(err.kind, ERROR_CREDENTIALS);
+	assert_int_equal(rmdir("f/in"), 0);
+	assert_int_equal(rmdir("f"), 0); /* and nothing else is left */
+}
+
 #define IN_DIRECTORY(test) \
 	cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
 
@@ -298,6 +327,7 @@ int main(void)
 		IN_DIRECTORY(a_file_past_the_maximum_is_refused),
 		IN_DIRECTORY(what_cannot_be_read_is_named),
 		IN_DIRECTORY(a_text_is_read_line_by_line),
+		IN_DIRECTORY(a_file_is_replaced_whole_or_not_at_all),
 		IN_DIRECTORY(a_real_path_has_no_detours),
 	};
 
