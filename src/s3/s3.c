@@ -40,6 +40,7 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 		s->session_token =
 		    alloc_string(options->credentials->session_token);
 	s->signing = options->signing;
+	s->properties = options->properties;
 	s->attempts = options->attempts;
 	s->queue_end = &s->queue;
 	s->slot_count = options->in_flight;
@@ -69,6 +70,11 @@ bool s3_signs_payload(const struct s3 *s3)
 const struct s3_usage *s3_usage(const struct s3 *s3)
 {
 	return &s3->usage;
+}
+
+enum digest_kind s3_checksum_digest(enum s3_checksum checksum)
+{
+	return wire_checksum_digest(checksum);
 }
 
 void s3_page_free(struct s3_page *page)

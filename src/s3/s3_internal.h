@@ -49,6 +49,7 @@ struct request {
 	int throttled;      /* of them, answered by "ask less" */
 	int spent;          /* of the quota */
 	bool aborted;
+	bool with_md5;      /* content_md5, when it was sent */
 	bool clock_learned; /* from the answer to this very request */
 	bool doubtful;      /* a write that may have been done unheard */
 	bool settling;      /* and now we ask what is there */
@@ -110,6 +111,8 @@ struct s3 {
 	char *bucket;
 	char *session_token;
 	enum s3_signing signing;
+	struct s3_properties properties;
+	bool content_md5;        /* the server insists on it */
 	int attempts;
 	struct http *http;
 

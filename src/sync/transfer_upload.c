@@ -146,6 +146,7 @@ static void upload_prepared(void *arg)
 		.key_len = j->key_len,
 		.size = j->local.size,
 		.sha256 = bucket->ops->signs_payload(bucket) ? j->sha256 : NULL,
+		.md5 = j->md5,
 		.if_none_match = true,
 		.mtime_ns = j->local.mtime_ns,
 		.read = read_upload,

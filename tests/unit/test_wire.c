@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/mime.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define NOW (INT64_C(1369353600) * CLOCK_SECOND) /* 2013-05-24 */
@@ -19,6 +20,7 @@ struct fixture {
 	struct endpoint endpoint;
 	struct sigv4 *signer;
 	struct wire_sender sender;
+	struct s3_properties properties;
 	struct wire wire;
 };
 
@@ -36,7 +38,10 @@ static struct fixture *make(const char *url, const char *bucket,
 	assert_int_equal(endpoint_init(&f.endpoint, url, NULL, bucket,
 	    addressing, &err), 0);
 	f.signer = sigv4_new(&c, f.endpoint.region, "s3");
-	f.sender = (struct wire_sender){ &f.endpoint, f.signer, token };
+	f.properties = (struct s3_properties){ 0 };
+	f.sender = (struct wire_sender){ .endpoint = &f.endpoint,
+		.signer = f.signer, .session_token = token,
+		.properties = &f.properties };
 	wire_init(&f.wire);
 	return &f;
 }
@@ -154,6 +159,101 @@ static void a_put_says_all_that_was_asked_for(void **state)
 	assert_null(header(&f->wire, "expect")); /* libcurl's own is kept */
 	assert_string_equal(header(&f->wire, "x-amz-content-sha256"),
 	    "UNSIGNED-PAYLOAD");
+	check_all_signed(&f->wire);
+	release(f);
+}
+
+static void an_object_is_made_with_what_the_bucket_was_opened_with(void **state)
+{
+	struct fixture *f = make("http://127.0.0.1:9000", "b",
+	    S3_ADDRESSING_AUTO, "token");
+	struct mime *mime = mime_new();
+	struct s3_put put = { .key = "a/b.HTML", .key_len = 8,
+		.mtime_ns = INT64_C(1700000000500000000) };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.sse = "aws:kms", .sse_kms_key_id = "alias/key", .mime = mime,
+		.acl = "bucket-owner-full-control" };
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "text/html");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	assert_string_equal(header(&f->wire, "x-amz-server-side-encryption"),
+	    "aws:kms");
+	assert_string_equal(header(&f->wire,
+	    "x-amz-server-side-encryption-aws-kms-key-id"), "alias/key");
+	assert_string_equal(header(&f->wire, "x-amz-acl"),
+	    "bucket-owner-full-control");
+	assert_string_equal(header(&f->wire, "x-amz-meta-mtime"),
+	    "1700000000.5");
+	assert_null(header(&f->wire, "content-encoding"));
+	assert_null(header(&f->wire, "x-amz-request-payer"));
+	check_all_signed(&f->wire);
+	f->properties.content_type = "image/x-all";
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "image/x-all");
+	f->properties = (struct s3_properties){ 0 };
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-type"));
+	assert_null(header(&f->wire, "x-amz-storage-class"));
+	mime_free(mime);
+	release(f);
+}
+
+static void a_body_that_is_not_signed_has_a_checksum(void **state)
+{
+	struct fixture *f = make("https://s3.example", "b", S3_ADDRESSING_AUTO,
+	    NULL);
+	unsigned char md5[16] = { 1 }, sha256[32] = { 2 }, crc[8] = { 3 };
+	struct s3_put put = { .key = "k", .key_len = 1, .size = 3, .md5 = md5,
+		.mtime_ns = INT64_MIN };
+
+	(void)state;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-md5"),
+	    "AQAAAAAAAAAAAAAAAAAAAA==");
+	check_all_signed(&f->wire);
+	put.sha256 = sha256;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-md5"));
+	f->sender.content_md5 = true; /* object lock */
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_non_null(header(&f->wire, "content-md5"));
+	f->properties.checksum = S3_CHECKSUM_CRC64NVME;
+	put.checksum = crc;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-md5"));
+	assert_string_equal(header(&f->wire, "x-amz-checksum-crc64nvme"),
+	    "AwAAAAAAAAA=");
+	check_all_signed(&f->wire);
+	release(f);
+}
+
+static void the_requester_pays_for_every_request(void **state)
+{
+	struct fixture *f = make("https://s3.example", "b", S3_ADDRESSING_AUTO,
+	    NULL);
+	struct s3_get get = { .key = "k", .key_len = 1 };
+	struct s3_put put = { .key = "k", .key_len = 1 };
+	struct s3_list list = { .prefix = "", .prefix_len = 0 };
+
+	(void)state;
+	f->properties.requester_pays = true;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	assert_null(header(&f->wire, "x-amz-checksum-mode"));
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	f->properties.checksum = S3_CHECKSUM_CRC32C;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-checksum-mode"),
+	    "ENABLED");
 	check_all_signed(&f->wire);
 	release(f);
 }
@@ -378,6 +478,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_get_is_signed_as_by_botocore),
 		cmocka_unit_test(a_put_says_all_that_was_asked_for),
+		cmocka_unit_test(
+		    an_object_is_made_with_what_the_bucket_was_opened_with),
+		cmocka_unit_test(a_body_that_is_not_signed_has_a_checksum),
+		cmocka_unit_test(the_requester_pays_for_every_request),
 		cmocka_unit_test(a_listing_asks_in_the_order_that_is_signed),
 		cmocka_unit_test(an_if_match_repeats_the_etag_as_it_was),
 		cmocka_unit_test(times_are_written_as_rclone_writes_them),
