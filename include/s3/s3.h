@@ -102,6 +102,9 @@ enum s3_outcome {
 	S3_ABORTED,  /* a callback said stop, or s3_abort_all */
 };
 
+/* What a checksum of the reply says of what was sent. */
+enum s3_receipt { S3_RECEIPT_NONE, S3_RECEIPT_SAME, S3_RECEIPT_DIFFERS };
+
 struct s3_result {
 	enum s3_outcome outcome;
 	struct error error;      /* names no key: the caller does */
@@ -109,13 +112,16 @@ struct s3_result {
 	int attempts;            /* made */
 	struct etag etag;        /* of the object or part written; borrowed */
 	bool etag_not_md5;       /* the reply says so (KMS, SSE-C) */
+	enum s3_receipt receipt; /* PUT */
 };
 
 struct s3_object {
 	const char *key;         /* in the page's memory */
 	size_t key_len;
 	struct remote_sig sig;   /* etag bytes in the page's memory */
-	bool archived;           /* StorageClass GLACIER or DEEP_ARCHIVE */
+	bool archived;           /* GLACIER or DEEP_ARCHIVE, and no copy that
+	                          * was restored */
+	bool restoring;          /* one is on its way */
 };
 
 /* One page of a listing, as the server said it: nothing is checked across
@@ -124,6 +130,7 @@ struct s3_page {
 	struct s3_object *objects;
 	size_t count;
 	bool truncated;
+	bool has_archived;       /* objects of such a class, restored or not */
 	char *token;             /* NULL: none */
 	void *memory;            /* of the strings; opaque */
 };
@@ -149,10 +156,12 @@ struct s3_head { /* of a GET's reply */
 	                    * where the server gives no ranges */
 	int64_t length;    /* bytes that come: Content-Length */
 	int64_t mtime_ms;  /* Last-Modified; -1 none */
-	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it;
-	                        * INT64_MIN none */
+	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it, or
+	                        * what others write; INT64_MIN none */
 	struct etag etag;  /* borrowed during the call */
 	bool etag_not_md5;
+	enum s3_checksum checksum; /* told of the whole content, or NONE */
+	unsigned char checksum_bytes[DIGEST_MAX];
 };
 
 struct s3_get {

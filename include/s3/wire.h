@@ -22,6 +22,7 @@ struct wire_sender { /* who asks, and where; all borrowed */
 	const char *session_token; /* NULL: none */
 	const struct s3_properties *properties;
 	bool content_md5; /* the server insists on it */
+	bool restore_status; /* a LIST asks whether archives were restored */
 };
 
 #define WIRE_MTIME_MAX 40
@@ -82,7 +83,10 @@ enum digest_kind wire_checksum_digest(enum s3_checksum checksum);
 /* The text of x-amz-meta-mtime, as rclone writes it: seconds, and a fraction
  * without the zeros at its end. */
 void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX]);
-/* INT64_MIN: not a time. Digits past nanoseconds are dropped. */
+/* The same, and with a unit after it ("1595002920000000000ns": what FSx and
+ * DataSync write). INT64_MIN: not a time. Digits past nanoseconds are dropped. */
 int64_t wire_parse_mtime(const char *text);
+/* The same of s3cmd's "atime:…/ctime:…/mtime:…/uid:…". */
+int64_t wire_parse_s3cmd_mtime(const char *text);
 
 #endif

@@ -104,6 +104,7 @@ static void clear_reply(struct slot *slot)
 	slot->page = NULL;
 	strbuf_clear(&slot->body);
 	slot->begun = false;
+	slot->receipt = S3_RECEIPT_NONE;
 	slot->received = 0;
 	slot->refused = false;
 	slot->garbled = NULL;
@@ -150,7 +151,7 @@ void s3_complete_done(struct slot *slot, const struct etag *etag,
 {
 	struct s3_result result = { .outcome = S3_DONE,
 		.http_status = http_call_status(slot->call),
-		.etag_not_md5 = etag_not_md5 };
+		.etag_not_md5 = etag_not_md5, .receipt = slot->receipt };
 
 	if (etag)
 		result.etag = *etag;

@@ -40,6 +40,14 @@ static bool wants_content_md5(const struct slot *slot,
 	        strcasestr(reply->error.message, "Content-MD5"));
 }
 
+/* A server that does not understand what it was asked for besides. */
+static bool refuses_restore_status(const struct slot *slot,
+    const struct retry_reply *reply)
+{
+	return slot->request->with_restore && !slot->s3->restore_refused &&
+	    (reply->status == 400 || reply->status == 501);
+}
+
 static unsigned asked(const struct request *r)
 {
 	static const unsigned by_kind[S3_KIND_COUNT] = {
@@ -278,6 +286,10 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 
 	if (may_try_again(slot, rule)) {
 		try_or_hold(slot, rule, reply);
+	} else if (s3_operation_kind(r) == S3_KIND_LIST &&
+	    refuses_restore_status(slot, reply)) {
+		slot->s3->restore_refused = true;
+		s3_try_again(slot, 0);
 	} else if (wants_content_md5(slot, reply)) {
 		slot->s3->content_md5 = true;
 		s3_try_again(slot, 0);

@@ -184,6 +184,9 @@ void wire_list(struct wire *w, const struct wire_sender *sender,
 	if (list->start_after && !list->token)
 		add_query(w, "start-after", list->start_after,
 		    list->start_after_len);
+	if (sender->restore_status)
+		add_header(w, "x-amz-optional-object-attributes",
+		    "RestoreStatus");
 	send_plain(w, sender, "GET", wall_ns);
 }
 
@@ -391,24 +394,63 @@ void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX])
 	out[len] = '\0';
 }
 
+/* 0: no unit of time. */
+static int64_t unit_ns(const char *name)
+{
+	static const struct {
+		const char *name;
+		int64_t ns;
+	} units[] = { { "", CLOCK_SECOND }, { "s", CLOCK_SECOND },
+		{ "ms", CLOCK_MS }, { "us", CLOCK_MS / 1000 }, { "ns", 1 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strcmp(units[i].name, name) == 0)
+			return units[i].ns;
+	return 0;
+}
+
 int64_t wire_parse_mtime(const char *text)
 {
+	static const char digits[] = "0123456789";
 	bool negative = *text == '-';
-	const char *p = text + negative;
-	int64_t seconds = 0, ns = 0, scale = CLOCK_SECOND / 10;
+	const char *whole = text + negative;
+	const char *end = whole + strspn(whole, digits), *part = end;
+	int64_t unit, ns = 0;
 
-	if (*p < '0' || *p > '9')
+	if (end == whole)
 		return INT64_MIN;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		seconds = 10 * seconds + (*p - '0');
-		if (seconds >= INT64_MAX / CLOCK_SECOND)
+	if (*end == '.')
+		end += 1 + strspn(end + 1, digits);
+	unit = unit_ns(end);
+	if (unit == 0)
+		return INT64_MIN;
+	for (const char *p = whole; p < part; p++) {
+		if (ns >= INT64_MAX / unit / 10)
 			return INT64_MIN;
+		ns = 10 * ns + (*p - '0');
 	}
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
-			ns += scale * (*p - '0');
-	if (*p)
-		return INT64_MIN;
-	ns += seconds * CLOCK_SECOND;
+	ns *= unit;
+	for (const char *p = part + 1; p < end && unit >= 10; p++) {
+		unit /= 10;
+		ns += unit * (*p - '0');
+	}
 	return negative ? -ns : ns;
+}
+
+int64_t wire_parse_s3cmd_mtime(const char *text)
+{
+	char value[WIRE_MTIME_MAX] = "";
+
+	while (*text) {
+		size_t len = strcspn(text, "/");
+
+		if (strncmp(text, "mtime:", 6) == 0 &&
+		    len - 6 < sizeof(value)) {
+			memcpy(value, text + 6, len - 6);
+			value[len - 6] = '\0';
+			return wire_parse_mtime(value);
+		}
+		text += len + (text[len] == '/');
+	}
+	return INT64_MIN;
 }

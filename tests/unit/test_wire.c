@@ -277,6 +277,12 @@ static void a_listing_asks_in_the_order_that_is_signed(void **state)
 	    "continuation-token=1%2Fa%2B%3D&encoding-type=url&list-type=2&"
 	    "max-keys=3&prefix=p%2F%20%2B");
 	check_all_signed(&f->wire);
+	assert_null(header(&f->wire, "x-amz-optional-object-attributes"));
+	f->sender.restore_status = true;
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(header(&f->wire,
+	    "x-amz-optional-object-attributes"), "RestoreStatus");
+	check_all_signed(&f->wire);
 	release(f);
 
 	f = make(NULL, "bucket", S3_ADDRESSING_AUTO, NULL);
@@ -351,6 +357,12 @@ static void times_of_others_are_read(void **state)
 		{ "1700000000.5", INT64_C(1700000000500000000) },
 		{ "1.0000000019", INT64_C(1000000001) },
 		{ "1.", INT64_C(1000000000) },
+		{ "1595002920000000000ns", INT64_C(1595002920000000000) },
+		{ "-1ns", -1 }, { "1.9ns", 1 },
+		{ "1556723428000ms", INT64_C(1556723428000000000) },
+		{ "1.5ms", 1500000 }, { "7us", 7000 }, { "2s", 2000000000 },
+		{ "1n", INT64_MIN }, { "1 s", INT64_MIN }, { "ns", INT64_MIN },
+		{ "9223372036854775807ns", INT64_MIN },
 		{ "", INT64_MIN }, { "-", INT64_MIN }, { ".5", INT64_MIN },
 		{ "abc", INT64_MIN }, { "1 ", INT64_MIN }, { " 1", INT64_MIN },
 		{ "1e9", INT64_MIN }, { "+1", INT64_MIN }, { "--1", INT64_MIN },
@@ -473,6 +485,29 @@ static void a_delete_may_have_a_condition(void **state)
 	release(f);
 }
 
+static void the_time_among_the_attributes_of_s3cmd_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} cases[] = {
+		{ "atime:1400000001/ctime:1400000002/gid:0/gname:root/"
+		  "md5:d41d8cd98f00b204e9800998ecf8427e/mode:33188/"
+		  "mtime:1700000000/uid:0/uname:root",
+		    INT64_C(1700000000000000000) },
+		{ "mtime:1.25", 1250000000 }, { "mtime:5/mtime:6", 5000000000 },
+		{ "atime:1", INT64_MIN }, { "", INT64_MIN }, { "/", INT64_MIN },
+		{ "mtime:", INT64_MIN }, { "uname:mtime:1", INT64_MIN },
+		{ "mtime:00000000000000000000000000000000000000000000000001",
+		    INT64_MIN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_true(wire_parse_s3cmd_mtime(cases[i].text) ==
+		    cases[i].ns);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -493,6 +528,8 @@ int main(void)
 		cmocka_unit_test(
 		    an_upload_in_parts_is_begun_completed_and_aborted),
 		cmocka_unit_test(a_delete_may_have_a_condition),
+		cmocka_unit_test(
+		    the_time_among_the_attributes_of_s3cmd_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
