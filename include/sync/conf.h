@@ -60,6 +60,7 @@ struct conf_pair {
 	char *acl;
 	char *content_type; /* "auto", "none" or the type of all */
 	int checksum;       /* enum s3_checksum */
+	int etags_opaque;   /* bool: none is taken for an MD5 */
 	int requester_pays; /* bool */
 	int64_t timeout_ns;
 	int64_t attempts;

@@ -37,7 +37,8 @@ static bool wants_content_md5(const struct slot *slot,
 	return (kind == S3_KIND_PUT || kind == S3_KIND_UPLOAD_PART) &&
 	    r->ask.put.md5 && !r->with_md5 && reply->status == 400 &&
 	    (strcmp(reply->error.code, "MissingContentMD5") == 0 ||
-	        strcasestr(reply->error.message, "Content-MD5"));
+	        (strcmp(reply->error.code, "InvalidRequest") == 0 &&
+	            strcasestr(reply->error.message, "Content-MD5")));
 }
 
 /* A server that does not understand what it was asked for besides. */

@@ -58,6 +58,12 @@ static const struct choice checksums[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice etags[] = {
+	{ "auto", false },
+	{ "opaque", true },
+	{ NULL, 0 },
+};
+
 static const struct choice switches[] = {
 	{ "no", false },
 	{ "yes", true },
@@ -560,6 +566,9 @@ static const struct rule rules[] = {
 	{ { .name = "checksum", .argument = "KIND", .fallback = "none",
 	    .help = "checked by both ends: crc32c, sha256, crc64nvme, none" },
 	    IN_PAIR(checksum), parse_choice, .choices = checksums },
+	{ { .name = "etags", .argument = "KIND", .fallback = "auto",
+	    .help = "auto (learned), opaque (never an MD5)" },
+	    IN_PAIR(etags_opaque), parse_choice, .choices = etags },
 	{ { .name = "requester_pays", .argument = "yes|no", .fallback = "no",
 	    .help = "pay for requests to a bucket whose owner does not" },
 	    IN_PAIR(requester_pays), parse_choice, .choices = switches },

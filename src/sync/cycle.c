@@ -455,6 +455,8 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.jobs = (size_t)c->pair->jobs,
 		.workers = WORKERS,
 		.settle_ns = c->pair->settle_ns,
+		.checksum = (enum s3_checksum)c->pair->checksum,
+		.etags_opaque = c->pair->etags_opaque,
 		.patient = c->kind == CYCLE_ONCE,
 		.planned = sum->planned_up + sum->planned_down,
 		.planned_bytes = sum->planned_bytes_up +

@@ -196,6 +196,7 @@ int transfer_run(const struct transfer_request *request,
 	};
 
 	*result = (struct transfer_result){ 0 };
+	transfer_content_load(&t);
 	run_round(&t, true);
 	for (int round = 0; request->patient && round < SETTLE_ROUNDS &&
 	     t.unsettled > 0 && !transfer_job_ending(&t);

@@ -13,9 +13,12 @@
  * digests that the request is signed and checked with. */
 static int hash_file(struct job *j, bool with_sha256)
 {
+	enum s3_checksum kind = j->t->request->checksum;
 	const struct tree_ops *ops = j->t->request->tree->ops;
 	struct digest *md5 = digest_new(DIGEST_MD5);
 	struct digest *sha256 = with_sha256 ? digest_new(DIGEST_SHA256) : NULL;
+	struct digest *sum = kind == S3_CHECKSUM_NONE ? NULL :
+	    digest_new(s3_checksum_digest(kind));
 	size_t room = j->streamed ? TRANSFER_CHUNK : (size_t)j->local.size;
 	unsigned char *buf = alloc_bytes(room + 1);
 	int64_t offset = 0;
@@ -38,15 +41,20 @@ static int hash_file(struct job *j, bool with_sha256)
 		digest_update(md5, at, (size_t)got);
 		if (with_sha256)
 			digest_update(sha256, at, (size_t)got);
+		if (sum != NULL)
+			digest_update(sum, at, (size_t)got);
 		offset += got;
 	}
 	if (status == 0) {
 		digest_final(md5, j->md5);
 		if (with_sha256)
 			digest_final(sha256, j->sha256);
+		if (sum != NULL)
+			digest_final(sum, j->checksum);
 	}
 	digest_free(md5);
 	digest_free(sha256);
+	digest_free(sum);
 	if (j->streamed)
 		free(buf);
 	else
@@ -131,10 +139,16 @@ static void upload_done(void *arg, const struct s3_result *result)
 	};
 	signature_etag_keep(&j->remote.etag, j->etag);
 	j->etag_not_md5 = result->etag_not_md5;
-	if (transfer_job_check_md5(j, &j->remote.etag, &error) < 0)
+	j->verified = result->receipt == S3_RECEIPT_SAME;
+	if (result->receipt == S3_RECEIPT_DIFFERS) {
+		error_set(&error, ERROR_INTEGRITY, "the server's checksum of "
+		    "what was sent is another one");
 		transfer_job_damaged(j, &error);
-	else
+	} else if (transfer_content_judge(j, &error) < 0) {
+		transfer_content_read_back(j, &error);
+	} else {
 		transfer_job_agreed(j);
+	}
 }
 
 static void upload_prepared(void *arg)
@@ -147,6 +161,8 @@ static void upload_prepared(void *arg)
 		.size = j->local.size,
 		.sha256 = bucket->ops->signs_payload(bucket) ? j->sha256 : NULL,
 		.md5 = j->md5,
+		.checksum = j->t->request->checksum == S3_CHECKSUM_NONE ?
+		    NULL : j->checksum,
 		.if_none_match = true,
 		.mtime_ns = j->local.mtime_ns,
 		.read = read_upload,

@@ -163,6 +163,7 @@ static void test_defaults(void **state)
 	assert_string_equal(p->content_type, "auto");
 	assert_int_equal(p->checksum, S3_CHECKSUM_NONE);
 	assert_false(p->requester_pays);
+	assert_false(p->etags_opaque);
 	assert_int_equal(p->addressing, S3_ADDRESSING_AUTO);
 	assert_int_equal(p->sign, S3_SIGNING_AUTO);
 	assert_int_equal(p->done_suffixes.count, 0);
@@ -298,7 +299,7 @@ static void test_all_values(void **state)
 	     "storage_class = COLD\nsse = aws:kms:dsse\n"
 	     "sse_kms_key_id = alias/mine\nacl = bucket-owner-read\n"
 	     "content_type = text/x-all;charset=utf-8\nchecksum = crc64nvme\n"
-	     "requester_pays = yes\n"
+	     "requester_pays = yes\netags = opaque\n"
 	     "timeout = 1m\nattempts = 1\nstate = /var/x.db\n");
 	p = load();
 	assert_int_equal(strncmp(p->local, here, strlen(here)), 0);
@@ -322,6 +323,7 @@ static void test_all_values(void **state)
 	assert_string_equal(p->content_type, "text/x-all;charset=utf-8");
 	assert_int_equal(p->checksum, S3_CHECKSUM_CRC64NVME);
 	assert_true(p->requester_pays);
+	assert_true(p->etags_opaque);
 	assert_int_equal(p->timeout_ns, 60 * CLOCK_SECOND);
 	assert_int_equal(p->attempts, 1);
 	assert_string_equal(p->state, "/var/x.db");
@@ -370,6 +372,7 @@ static void test_bad_lines(void **state)
 	refuse_line("content_type = text/a/b", "neither auto nor none");
 	refuse_line("checksum = md5", "none of none, crc32c, sha256, crc64nvme");
 	refuse_line("requester_pays = true", "none of no, yes");
+	refuse_line("etags = md5", "none of auto, opaque");
 }
 
 static void test_what_does_not_go_together(void **state)
