@@ -597,13 +597,16 @@ static void audit_body(struct sim_bucket *b, const struct sim_request *r,
 		    sim_text(put->key, put->key_len));
 }
 
+/* By what came with it: its signature, or else its Content-MD5. */
 static bool is_signed_right(const struct sim_bucket *b,
     const struct sim_request *r)
 {
-	unsigned char sha256[DIGEST_SHA256_SIZE];
+	unsigned char sha256[DIGEST_SHA256_SIZE], md5[DIGEST_MD5_SIZE];
 
-	if (!b->store->signs)
-		return true;
+	if (!b->store->signs) {
+		digest_once(DIGEST_MD5, r->body, (size_t)r->of.put.size, md5);
+		return memcmp(md5, r->of.put.md5, sizeof(md5)) == 0;
+	}
 	digest_once(DIGEST_SHA256, r->body, (size_t)r->of.put.size, sha256);
 	return memcmp(sha256, r->of.put.sha256, sizeof(sha256)) == 0;
 }
