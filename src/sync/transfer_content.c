@@ -10,6 +10,9 @@
  *   no   one was seen that is not, with the right content behind it: no ETag
  *        refutes anything any more (old objects may have others than new ones)
  *
+ * And an object that comes back after its file was lost must hold what it held
+ * when it was here before, whatever its ETag is.
+ *
  * "No" takes a proof: the content's checksum, an object without content, our
  * own upload read back, or, while no ETag was ever seen to be an MD5, several
  * objects that came twice, the same both times. Or the user says so.
@@ -48,6 +51,23 @@ static void learn(struct transfer *t, enum transfer_etags etags)
 	if (manifest_meta_set(t->request->manifest, META_NAME,
 	        etags == TRANSFER_ETAGS_MD5 ? "yes" : "no", &error) < 0)
 		transfer_job_end_all(t, &error);
+}
+
+void transfer_content_recall(struct job *j)
+{
+	struct manifest_entry entry;
+	struct error error = ERROR_INIT;
+	int found = manifest_entry_find(j->t->request->manifest, j->key,
+	    j->key_len, &entry, &error);
+
+	if (found < 0)
+		transfer_job_end_all(j->t, &error);
+	if (found <= 0 || entry.state != MANIFEST_SYNCED ||
+	    entry.md5 == NULL || entry.remote.etag.len == 0 ||
+	    !signature_remote_equal(&entry.remote, &j->remote))
+		return;
+	j->known = true;
+	memcpy(j->known_md5, entry.md5, sizeof(j->known_md5));
 }
 
 /*
@@ -117,6 +137,11 @@ int transfer_content_judge(struct job *j, struct error *err)
 	struct transfer *t = j->t;
 	char md5[2 * DIGEST_MD5_SIZE + 1];
 
+	if (j->known &&
+	    memcmp(j->known_md5, j->md5, sizeof(j->known_md5)) != 0)
+		return error_set(err, ERROR_INTEGRITY, "the content is not "
+		    "what this object held when it was here before");
+	j->verified = j->verified || j->known;
 	if (j->etag_not_md5 || !signature_etag_may_be_md5(&j->remote.etag))
 		return 0;
 	if (transfer_content_is_etag(j)) {

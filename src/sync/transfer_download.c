@@ -286,6 +286,8 @@ void transfer_download_start(struct job *j)
 
 	transfer_job_take_slot(j);
 	j->streamed = j->remote.size > TRANSFER_IN_MEMORY_MAX;
+	if (strcmp(j->reason, decide_reason_name(REASON_MISSING_LOCAL)) == 0)
+		transfer_content_recall(j);
 	bucket->ops->get(bucket,
 	    &(const struct s3_get){
 		.key = j->key,

@@ -58,6 +58,8 @@ struct job {
 	enum s3_checksum told; /* downloads: the server told this checksum … */
 	unsigned char told_sum[DIGEST_MAX];
 	bool verified;         /* … or has told it of an upload; it is right */
+	bool known;            /* downloads: this very object was here before … */
+	unsigned char known_md5[DIGEST_MD5_SIZE]; /* … with this content */
 	int64_t hashed;
 	int64_t hash_target;
 	bool hashing, hash_restart, received;
@@ -127,6 +129,8 @@ int64_t transfer_job_backoff_ns(int attempts);
 
 /* What was learned about this bucket. */
 void transfer_content_load(struct transfer *t);
+/* Was the object of this download here before, and what did it hold? */
+void transfer_content_recall(struct job *j);
 /* The checksums of a download: anew with each reply that begins (reset, if
  * need be, once no worker adds); then pieces in order; -1 at the end means
  * ERROR_INTEGRITY. Not on two threads at once. */

@@ -17,7 +17,8 @@ static int hash_file(struct job *j, bool with_sha256)
 	const struct tree_ops *ops = j->t->request->tree->ops;
 	struct digest *md5 = digest_new(DIGEST_MD5);
 	struct digest *sha256 = with_sha256 ? digest_new(DIGEST_SHA256) : NULL;
-	struct digest *sum = kind == S3_CHECKSUM_NONE ? NULL :
+	bool is_sha256 = with_sha256 && kind == S3_CHECKSUM_SHA256;
+	struct digest *sum = kind == S3_CHECKSUM_NONE || is_sha256 ? NULL :
 	    digest_new(s3_checksum_digest(kind));
 	size_t room = j->streamed ? TRANSFER_CHUNK : (size_t)j->local.size;
 	unsigned char *buf = alloc_bytes(room + 1);
@@ -51,6 +52,8 @@ static int hash_file(struct job *j, bool with_sha256)
 			digest_final(sha256, j->sha256);
 		if (sum != NULL)
 			digest_final(sum, j->checksum);
+		else if (is_sha256)
+			memcpy(j->checksum, j->sha256, sizeof(j->sha256));
 	}
 	digest_free(md5);
 	digest_free(sha256);

@@ -95,6 +95,8 @@ mutant damaged-is-agreed src/sync/transfer_content.c \
     's/transfer_job_damaged\(j, &j->error\);/transfer_job_agreed(j);/'
 mutant one-look-is-enough src/sync/transfer_content.c \
     's/is_lasting\(j, err\) &&//; s/DOUBTS_MIN 3/DOUBTS_MIN 1/'
+mutant nothing-is-recalled src/sync/transfer_content.c \
+    's/\tj->known = true;\n//'
 mutant not-read-back src/sync/transfer_content.c \
     's/memcmp\(md5, j->md5, sizeof\(md5\)\) == 0/true/'
 mutant unsettled-is-sent src/sync/transfer_upload.c \

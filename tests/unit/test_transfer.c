@@ -876,6 +876,30 @@ static void one_that_does_not_match_among_those_that_do_is_refused(void **state)
 	assert_synced(f, "md5");
 }
 
+static void what_comes_back_must_be_what_was_here(void **state)
+{
+	static const int64_t sizes[] = { 5, LARGE };
+	struct fixture *f = *state;
+	char key[16];
+
+	f->patient = true;
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		f->world.store.etags = SIM_ETAGS_KMS; /* the ETag says nothing */
+		have_file(f, key, sizes[i]);
+		assert_int_equal(cycle(f), 0);
+		sim_tree_remove(&f->world.tree, key, strlen(key));
+		f->world.store.etags = SIM_ETAGS_MD5; /* GETs may go wrong */
+		sim_script(&f->world.sim, FAULT_GET_CORRUPT, 2 * i, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_non_null(strstr(pending(f, key)->error, "here before"));
+		assert_false(is_file(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
 static void an_object_without_content_tells_what_etags_are(void **state)
 {
 	struct fixture *f = *state;
@@ -1276,6 +1300,7 @@ int main(void)
 		T(what_cannot_be_read_back_is_not_agreed),
 		T(a_bucket_of_silent_etags_is_known_after_two_looks),
 		T(one_that_does_not_match_among_those_that_do_is_refused),
+		T(what_comes_back_must_be_what_was_here),
 		T(an_object_without_content_tells_what_etags_are),
 		T(an_object_that_was_replaced),
 		T(an_object_that_vanished),
