@@ -201,6 +201,55 @@ static void an_object_is_made_with_what_the_bucket_was_opened_with(void **state)
 	release(f);
 }
 
+static void an_upload_in_parts_and_a_copy_make_the_same(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct mime *mime = mime_new();
+	struct s3_multipart_create create = { .key = "a.png", .key_len = 5,
+		.token = "t", .mtime_ns = INT64_MIN };
+	struct s3_copy copy = { .from = "a.png", .from_len = 5,
+		.key = "b.png", .key_len = 5 };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.sse = "AES256", .mime = mime, .acl = "private" };
+	wire_create(&f->wire, &f->sender, &create, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "image/png");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	assert_string_equal(header(&f->wire, "x-amz-acl"), "private");
+	check_all_signed(&f->wire);
+	/* A copy has the metadata of its source, and nothing else of it. */
+	wire_copy(&f->wire, &f->sender, &copy, "b", NOW);
+	assert_null(header(&f->wire, "content-type"));
+	assert_string_equal(header(&f->wire, "x-amz-server-side-encryption"),
+	    "AES256");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	check_all_signed(&f->wire);
+	mime_free(mime);
+	release(f);
+}
+
+static void a_part_has_a_checksum_and_no_properties(void **state)
+{
+	struct fixture *f = make("https://h", "b", S3_ADDRESSING_PATH, NULL);
+	unsigned char md5[16] = { 1 };
+	struct s3_put part = { .key = "k", .key_len = 1, .size = 5, .md5 = md5,
+		.upload_id = "id", .part_number = 1, .mtime_ns = 1 };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.content_type = "text/plain", .checksum = S3_CHECKSUM_CRC32C };
+	wire_put(&f->wire, &f->sender, &part, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-md5"),
+	    "AQAAAAAAAAAAAAAAAAAAAA==");
+	assert_null(header(&f->wire, "content-type"));
+	assert_null(header(&f->wire, "x-amz-storage-class"));
+	check_all_signed(&f->wire);
+	release(f);
+}
+
 static void a_body_that_is_not_signed_has_a_checksum(void **state)
 {
 	struct fixture *f = make("https://s3.example", "b", S3_ADDRESSING_AUTO,
@@ -515,6 +564,8 @@ int main(void)
 		cmocka_unit_test(a_put_says_all_that_was_asked_for),
 		cmocka_unit_test(
 		    an_object_is_made_with_what_the_bucket_was_opened_with),
+		cmocka_unit_test(an_upload_in_parts_and_a_copy_make_the_same),
+		cmocka_unit_test(a_part_has_a_checksum_and_no_properties),
 		cmocka_unit_test(a_body_that_is_not_signed_has_a_checksum),
 		cmocka_unit_test(the_requester_pays_for_every_request),
 		cmocka_unit_test(a_listing_asks_in_the_order_that_is_signed),
