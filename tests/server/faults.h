@@ -64,6 +64,11 @@ struct fault {
 	bool reject_conditions;
 	bool corrupt;
 	bool kms;
+	bool opaque_etag;
+	bool wrong_checksum;
+	bool object_lock;
+	bool requester_pays;
+	bool reject_attributes;
 	bool archived;
 };
 
