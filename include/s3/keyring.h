@@ -47,7 +47,8 @@ enum keyring_answer keyring_answer(struct keyring *k, unsigned number,
 /*
  * When to look for others, of credentials that were found at ${found_ns} and
  * are good until ${expires_ns}: 15 minutes before, in the latter half of what
- * they last. If that gave no others: ${tried_ns} and a minute, or less.
+ * they last. If that gave no others: ${tried_ns} and a minute, or less. Never
+ * within a second; INT64_MAX: not by itself, as they do not expire.
  */
 int64_t keyring_due_ns(int64_t found_ns, int64_t expires_ns);
 int64_t keyring_again_ns(int64_t tried_ns, int64_t expires_ns);

@@ -35,25 +35,30 @@ struct keyring {
 	void *arg;
 };
 
+/* Never at once: who gives out what seems to have expired already, by a clock
+ * that is wrong, is not to be asked over and over. */
+static int64_t later(int64_t from_ns, int64_t wait_ns)
+{
+	if (wait_ns <= 0)
+		return from_ns + MINUTE_NS;
+	return from_ns + (wait_ns > CLOCK_SECOND ? wait_ns : CLOCK_SECOND);
+}
+
 int64_t keyring_due_ns(int64_t found_ns, int64_t expires_ns)
 {
-	int64_t half = found_ns + (expires_ns - found_ns) / 2;
+	int64_t half = (expires_ns - found_ns) / 2;
+	int64_t early = expires_ns - found_ns - ADVISORY_NS;
 
-	if (!expires_ns)
-		return INT64_MAX;
-	return expires_ns - ADVISORY_NS > half ? expires_ns - ADVISORY_NS :
-	    half;
+	return expires_ns ? later(found_ns, early > half ? early : half) :
+	    INT64_MAX;
 }
 
 int64_t keyring_again_ns(int64_t tried_ns, int64_t expires_ns)
 {
 	int64_t wait = (expires_ns - tried_ns) / 4;
 
-	if (!expires_ns)
-		return INT64_MAX;
-	if (wait <= 0 || wait > MINUTE_NS)
-		wait = MINUTE_NS;
-	return tried_ns + (wait > CLOCK_SECOND ? wait : CLOCK_SECOND);
+	return expires_ns ? later(tried_ns, wait < MINUTE_NS ? wait :
+	    MINUTE_NS) : INT64_MAX;
 }
 
 static void say(const struct s3_credentials *c, const char *what)

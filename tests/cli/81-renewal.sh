@@ -75,7 +75,7 @@ during() {
 	local kind=$1 provider=$2
 	shift 2
 	with "$provider" sync_ A --jobs 4 --attempts 3 --timeout 5s \
-	    --log-level debug &
+	    --log-level debug --multipart-threshold 5M --part-size 5M &
 	eventually 20 moved "$kind" $((files / 3))
 	"$@"
 	wait $!
@@ -113,6 +113,39 @@ for provider in role web sso process container instance; do
 	agree "$provider: all agree" A
 	expect_text err "credentials renewed:" "$provider: they are renewed"
 done
+
+# Whatever the server calls it: one more request, and STS is asked once.
+for fault in "status=400 code=InvalidToken" \
+    "status=400 code=TokenRefreshRequired" "status=401 code=Unauthorized" \
+    "status=403 code=InvalidAccessKeyId"; do
+	files_of A
+	asked_reset
+	faults "PUT nth=$((files / 2)) $fault"
+	with role sync_ A --jobs 4 --log-level debug
+	no_faults
+	finished "${fault#*=}"
+	is "${fault#*=}: one request more" $((files + 1)) "$(asked PUT)"
+	is "${fault#*=}: STS is asked once more" 2 "$(asked STS)"
+done
+agree "all agree" A
+
+# A file in parts, of which some are under way.
+head -c 40M /dev/zero | openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 \
+    >"$(root A)/large" 2>/dev/null
+asked_reset
+faults "UPLOAD_PART delay=300"
+files=6
+during UPLOAD_PART role identity expire
+no_faults
+finished "a file in parts"
+check "of 8 parts, 4 at once, few are sent twice ($(asked UPLOAD_PART) sent)" \
+    [ $(($(asked UPLOAD_PART) > 8 && $(asked UPLOAD_PART) <= 12)) = 1 ]
+is "it is the same there" "$(md5sum <"$(root A)/large")" \
+    "$(remote_get large | md5sum)"
+rm "$(root A)/large"
+remote_delete large
+with role sync_ A
+files=60
 
 find "$(root A)" -type f -name "A*" -delete
 files=$(remote_list | wc -l)

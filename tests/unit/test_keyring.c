@@ -206,6 +206,10 @@ static void it_is_time_15_minutes_before_or_at_half(void **state)
 	    now + 10 * MINUTE);
 	assert_int_equal(keyring_due_ns(now, now + 4 * CLOCK_SECOND),
 	    now + 2 * CLOCK_SECOND);
+	assert_int_equal(keyring_due_ns(now, now + CLOCK_SECOND),
+	    now + CLOCK_SECOND);
+	/* By a clock that is two hours ahead. */
+	assert_int_equal(keyring_due_ns(now, now - 60 * MINUTE), now + MINUTE);
 
 	assert_int_equal(keyring_again_ns(now, 0), INT64_MAX);
 	assert_int_equal(keyring_again_ns(now, now + 15 * MINUTE),
