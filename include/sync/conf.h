@@ -53,6 +53,7 @@ struct conf_pair {
 	char *region;       /* NULL: the default */
 	char *profile;      /* NULL: the environment's */
 	int addressing;     /* enum s3_addressing */
+	int dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	int sign;           /* enum s3_signing */
 	char *ca_bundle;    /* NULL: the system's */
 	int64_t timeout_ns;

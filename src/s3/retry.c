@@ -147,7 +147,12 @@ static const struct retry_rule rules[] = {
 	  .remedy = "grant s3:ListMultipartUploadParts" },
 
 	/* ask elsewhere */
-	{ .code = "AuthorizationHeaderMalformed", ELSEWHERE },
+	{ .code = "AuthorizationHeaderMalformed", .class = RETRY_REGION,
+	  .outcome = S3_REFUSED, .kind = ERROR_BUCKET,
+	  .what = "the server does not accept requests signed for {own}" },
+	{ .code = "InvalidRegionName", .class = RETRY_FATAL, /* R2 */
+	  .outcome = S3_REFUSED, .kind = ERROR_BUCKET,
+	  .what = "the server has no region {own}" },
 	{ .code = "PermanentRedirect", ELSEWHERE },
 	{ .code = "TemporaryRedirect", ELSEWHERE },
 	{ .code = "IllegalLocationConstraintException", ELSEWHERE },

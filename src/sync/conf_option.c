@@ -49,6 +49,14 @@ static const struct choice signings[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice switches[] = {
+	{ "no", false },
+	{ "yes", true },
+	{ "false", false }, /* as the AWS tools write them */
+	{ "true", true },
+	{ NULL, 0 },
+};
+
 static const struct choice log_formats[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -444,6 +452,19 @@ static const struct rule rules[] = {
 	    .help = "the bucket in the path or in the host: auto, path, "
 	            "virtual" },
 	    IN_PAIR(addressing), parse_choice, .choices = addressings },
+	{ { .name = "use_dualstack_endpoint", .argument = "yes|no",
+	    .fallback = "no",
+	    .environment = { "AWS_USE_DUALSTACK_ENDPOINT" },
+	    .help = "AWS over IPv6, too" },
+	    IN_PAIR(dualstack), parse_choice, .choices = switches },
+	{ { .name = "use_fips_endpoint", .argument = "yes|no",
+	    .fallback = "no", .environment = { "AWS_USE_FIPS_ENDPOINT" },
+	    .help = "AWS's endpoints with FIPS 140 cryptography" },
+	    IN_PAIR(fips), parse_choice, .choices = switches },
+	{ { .name = "use_accelerate_endpoint", .argument = "yes|no",
+	    .fallback = "no",
+	    .help = "AWS's nearest edge, where the bucket allows it" },
+	    IN_PAIR(accelerate), parse_choice, .choices = switches },
 	{ { .name = "sign", .argument = "WHAT", .fallback = "auto",
 	    .help = "auto, payload, headers, no" },
 	    IN_PAIR(sign), parse_choice, .choices = signings },

@@ -17,6 +17,7 @@
  *   run             waits for all answers
  *   sleep MS
  *   usage           a line about all requests so far
+ *   region          where the bucket is, as far as is known
  *   quit            without waiting
  *
  * A key in %XX form is decoded. The content of an object of SIZE bytes is
@@ -533,6 +534,9 @@ static void obey(char *line)
 		sleep_ms(strtol(line, NULL, 10));
 	} else if (strcmp(verb, "usage") == 0) {
 		tell_usage();
+	} else if (strcmp(verb, "region") == 0) {
+		printf("region %s, asked %" PRId64 " times\n", s3_region(s3),
+		    s3_usage(s3)->requests[S3_KIND_HEAD_BUCKET]);
 	} else {
 		start(verb, line);
 	}
@@ -608,6 +612,8 @@ int main(int argc, char **argv)
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
 		{ "virtual", no_argument, NULL, 'v' },
+		{ "begin-in", required_argument, NULL, 'B' },
+		{ "aws", no_argument, NULL, 'A' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -618,6 +624,7 @@ int main(int argc, char **argv)
 	struct s3_options options = { .credentials = &credentials,
 		.bucket = "test", .in_flight = 8, .attempts = 4,
 		.idle_timeout_ns = 10 * CLOCK_SECOND };
+	const char *begin_in = NULL;
 	struct error err = ERROR_INIT;
 	int c;
 
@@ -634,6 +641,8 @@ int main(int argc, char **argv)
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
+		case 'B': begin_in = optarg; break;
+		case 'A': options.endpoint_url = NULL; break;
 		case 'v':
 			options.addressing = S3_ADDRESSING_VIRTUAL;
 			break;
@@ -644,10 +653,13 @@ int main(int argc, char **argv)
 		}
 	}
 	clock_install(&clock_off);
-	if (s3_new(&s3, &options, &err))
+	if (s3_new(&s3, &options, &err)) {
 		printf("%s\n", err.text);
-	else
+	} else {
+		if (begin_in)
+			s3_begin_in(s3, begin_in);
 		obey_all();
+	}
 	s3_free(s3);
 	if (pending > 0)
 		printf("NOT ANSWERED: %d\n", pending);

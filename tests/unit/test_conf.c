@@ -33,6 +33,8 @@ static const char *const variables[] = {
 	"AWS_CA_BUNDLE",
 	"XDG_STATE_HOME",
 	"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+	"AWS_USE_DUALSTACK_ENDPOINT",
+	"AWS_USE_FIPS_ENDPOINT",
 };
 
 static int make_directory(void **state)
@@ -487,6 +489,56 @@ static void test_pair_of_flags(void **state)
 	assert_int_equal(conf.count, 1);
 }
 
+static void test_access_points(void **state)
+{
+#define AP "arn:aws:s3:eu-west-1:123456789012:accesspoint"
+	static const struct {
+		const char *address, *bucket, *prefix;
+	} cases[] = {
+		{ "s3://" AP "/ap", AP "/ap", "" },
+		{ "s3://" AP "/ap/", AP "/ap", "" },
+		{ "s3://" AP "/ap/a/b", AP "/ap", "a/b/" },
+		{ "s3://" AP ":ap/a", AP ":ap", "a/" },
+		{ "s3://" AP ":ap", AP ":ap", "" },
+		{ "s3://arn:aws:s3:::x/y", "arn:aws:s3:::x", "y/" },
+		{ "s3://accesspoint/x/y", "accesspoint", "x/y/" },
+	};
+#undef AP
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error error = ERROR_INIT;
+		char *bucket, *prefix;
+
+		assert_int_equal(conf_remote_parse(cases[i].address, &bucket,
+		    &prefix, &error), 0);
+		assert_string_equal(bucket, cases[i].bucket);
+		assert_string_equal(prefix, cases[i].prefix);
+		free(bucket);
+		free(prefix);
+	}
+}
+
+static void test_the_kinds_of_endpoints_of_aws(void **state)
+{
+	(void)state;
+	file(PAIR_A);
+	assert_false(load()->dualstack);
+	assert_false(conf.pairs[0].fips || conf.pairs[0].accelerate);
+	conf_release(&conf);
+	setenv("AWS_USE_FIPS_ENDPOINT", "true", 1);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+	assert_true(load()->fips && conf.pairs[0].dualstack);
+	conf_release(&conf);
+	flag("use-fips-endpoint", "no");
+	flag("use-accelerate-endpoint", "yes");
+	assert_false(load()->fips);
+	assert_true(conf.pairs[0].accelerate);
+	conf_release(&conf);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "maybe", 1);
+	refuse(ERROR_CONFIG, "AWS_USE_DUALSTACK_ENDPOINT: 'maybe' is none of");
+}
+
 static void test_bad_addresses(void **state)
 {
 	static const struct {
@@ -503,7 +555,6 @@ static void test_bad_addresses(void **state)
 		{ "s3://bucket.", "begins or ends with" },
 		{ "s3://buc..ket", "IP address" },
 		{ "s3://192.168.1.1/x", "IP address" },
-		{ "s3://arn:aws:s3:::x", "access point" },
 		{ "s3://data--use1-az4--x-s3", "directory bucket" },
 		{ "s3://bucket//x", "must not begin with '/'" },
 		{ "s3://bucket//", "must not begin with '/'" },
@@ -624,6 +675,8 @@ int main(void)
 		TEST(test_pair_of_the_command_line),
 		TEST(test_name_of_a_root_to_be),
 		TEST(test_pair_of_flags),
+		TEST(test_access_points),
+		TEST(test_the_kinds_of_endpoints_of_aws),
 		TEST(test_bad_addresses),
 		TEST(test_what_pairs_must_not_share),
 		TEST(test_state_outside_of_root),

@@ -119,6 +119,7 @@ static const struct {
 	{ 0, 403, "", RETRY_KEY, DENIED, ERROR_DENIED },
 	/* all keys */
 	{ 0, 404, "NoSuchBucket", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ 0, 400, "InvalidRegionName", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 400, "InvalidBucketName", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 403, "AllAccessDisabled", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 402, "PaymentRequired", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
