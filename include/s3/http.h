@@ -46,6 +46,9 @@ struct http_end {
 	int curl;          /* CURLcode; 0: a whole reply came */
 	int status;        /* 0: not even a status line */
 	int sys;           /* errno of a failed connect, or 0 */
+	long verify;       /* X509_V_ERR_… of a certificate refused, or 0 */
+	int proxy;         /* the status by which a proxy refused to connect
+	                    * us to the server, or 0 */
 	const char *text;  /* libcurl's words for ${curl}; borrowed */
 	bool resent;       /* libcurl sent the body more than once */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -472,6 +473,25 @@ bool http_call_connected(const struct http_call *call)
 	return connect_us > 0;
 }
 
+/* libcurl compares the names itself, after OpenSSL was content; until then
+ * the result stands at "unspecified". */
+static long verify_result(CURL *easy)
+{
+	long result = X509_V_OK;
+
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
+	return result == X509_V_OK || result == X509_V_ERR_UNSPECIFIED ?
+	    X509_V_ERR_HOSTNAME_MISMATCH : result;
+}
+
+static int proxy_status(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status >= 300 ? (int)status : 0;
+}
+
 static void end_call(struct http_call *call, CURLcode code, const char *text)
 {
 	struct http_end end = { .curl = (int)code, .text = text,
@@ -482,6 +502,12 @@ static void end_call(struct http_call *call, CURLcode code, const char *text)
 	if (code == CURLE_COULDNT_CONNECT &&
 	    !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
 		end.sys = (int)sys;
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		end.verify = verify_result(call->easy);
+	if (code)
+		end.proxy = proxy_status(call->easy);
+	if (end.proxy)
+		end.status = 0; /* none of the server's */
 	leave(call);
 	call->events->end(call->arg, &end);
 }

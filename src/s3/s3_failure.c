@@ -354,7 +354,11 @@ void s3_failure_located(struct slot *slot, int status)
 void s3_failure_exchange(struct slot *slot, const struct http_end *end)
 {
 	struct retry_reply reply = { .curl = end->curl, .status = end->status,
-		.sys = end->sys, .detail = end->text };
+		.sys = end->sys, .verify = end->verify, .detail = end->text };
 
+	if (end->proxy) {
+		reply.curl = RETRY_PROXY;
+		reply.status = end->proxy;
+	}
 	s3_failure_reply(slot, &reply);
 }

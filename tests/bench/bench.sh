@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Measures what the design promises, side by side with others, in one run.
 #
-#   tests/bench/bench.sh [cycle] [small] [large]     (all)
+#   tests/bench/bench.sh [cycle] [small] [large] [tls]     (all)
 #
 #   KEYS="10000 100000 1000000"   sizes of the no-change cycle
 #   FILES=20000                   small files (4 KB)
@@ -226,8 +226,59 @@ bench_large() {
 	rm -rf "$work/one" "$work/back"
 }
 
+# Connections with the CAs of the system, as users have them, and ours.
+bench_tls() {
+	local i scheme cpus tls='' plain count=64
+	local system=/etc/ssl/certs/ca-certificates.crt
+	echo "== $count connections at once: client CPU (target < 150 ms more with TLS)"
+	echo "   s3client, $count GET of 4 KB in flight; CAs: $(grep -c BEGIN \
+	    $system) of the system and one"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" \
+	    -out "$work/cert.pem" -days 2 -subj /CN=localhost \
+	    -addext subjectAltName=DNS:localhost 2>/dev/null
+	cat "$system" "$work/cert.pem" >"$work/ca.pem"
+	for scheme in http https; do
+		if [ $scheme = http ]; then
+			serve --bucket bench
+		else
+			serve --bucket bench --tls-cert "$work/cert.pem" \
+			    --tls-key "$work/key.pem"
+		fi
+		endpoint=$scheme://localhost:${endpoint##*:}
+		{
+			echo put small 4096 new
+			echo run
+		} | client >/dev/null
+		echo "GET delay=500" | curl -sS --cacert "$work/cert.pem" \
+		    --data-binary @- "$endpoint/_test/faults" >/dev/null
+		cpus=()
+		for i in $(seq "$runs"); do
+			yes "get small" | head -n $count >"$work/asked"
+			/usr/bin/time -o "$work/time" -f '%U %S' \
+			    "$bin/tests/s3/s3client" --bucket bench \
+			    --endpoint "$endpoint" --ca-bundle "$work/ca.pem" \
+			    --in-flight $count <"$work/asked" >"$work/out"
+			[ "$(grep -c '^get small done 200 1 ' "$work/out")" = $count ] || exit 1
+			cpus+=("$(awk '{ print ($1 + $2) * 1000 }' "$work/time")")
+		done
+		i=$(curl -sS --cacert "$work/cert.pem" "$endpoint/_test/counts" |
+		    sed 's/.*"max_in_flight":\([0-9]*\).*/\1/')
+		[ "$i" = $count ] || exit 1
+		printf '   %-6s %s ms CPU, median of %s\n' $scheme \
+		    "$(median "${cpus[@]}")" "${#cpus[@]}"
+		[ $scheme = http ] && plain=$(median "${cpus[@]}") ||
+		    tls=$(median "${cpus[@]}")
+	done
+	printf '   TLS costs %s ms, %s ms a connection\n' \
+	    "$(calc "$tls - $plain" %.0f)" "$(calc "($tls - $plain) / $count")"
+}
+client() {
+	"$bin/tests/s3/s3client" --bucket bench --endpoint "$endpoint" \
+	    --ca-bundle "$work/ca.pem"
+}
+
 parts=("$@")
-[ $# -gt 0 ] || parts=(cycle small large)
+[ $# -gt 0 ] || parts=(cycle small large tls)
 echo "$(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), $(date -u +%F)"
 for part in "${parts[@]}"; do
 	"bench_$part"
