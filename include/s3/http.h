@@ -20,6 +20,8 @@ enum http_way { HTTP_UP, HTTP_DOWN, HTTP_WAYS };
 
 struct http_options {
 	const char *ca_bundle;   /* NULL: the system's */
+	const char *proxy;       /* NULL: by the process environment; "" none */
+	const char *proxy_exempt; /* who is asked directly all the same */
 	size_t connections;      /* kept open at most: the calls at once */
 	int64_t idle_timeout_ns; /* no byte moved for so long: the call ends */
 	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls

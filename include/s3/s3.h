@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "base/signature.h"
 #include "s3/credentials.h"
@@ -46,6 +47,8 @@ struct s3_options {
 	bool dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	enum s3_signing signing;
 	const char *ca_bundle;    /* NULL: the system's */
+	const struct env *env;    /* that may name a proxy; used by s3_new;
+	                           * NULL: the process's alone */
 	/* Requests under way; more wait in order. One that waits for its next
 	 * attempt counts. A server that asks for it gets fewer at once. */
 	size_t in_flight;

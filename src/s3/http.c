@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
@@ -34,6 +35,8 @@ struct line {
 struct http {
 	CURLM *multi;
 	char *ca_bundle;    /* NULL: libcurl's CAPATH */
+	char *proxy;        /* may hold a password; NULL: libcurl looks */
+	char *proxy_exempt;
 	long connections;
 	int64_t idle_timeout_ns;
 	long connect_timeout_ms;
@@ -104,6 +107,11 @@ int http_new(struct http **http, const struct http_options *options,
 		return error_set(err, ERROR_NETWORK, "libcurl cannot start");
 	}
 	h->ca_bundle = find_ca_bundle(options->ca_bundle);
+	if (options->proxy) {
+		h->proxy = alloc_string(options->proxy);
+		h->proxy_exempt = alloc_string(options->proxy_exempt ?
+		    options->proxy_exempt : "");
+	}
 	h->connections = (long)options->connections;
 	h->idle_timeout_ns = options->idle_timeout_ns;
 	for (int way = 0; way < HTTP_WAYS; way++)
@@ -124,6 +132,10 @@ void http_free(struct http *http)
 	assert(!http->active);
 	curl_multi_cleanup(http->multi);
 	free(http->ca_bundle);
+	if (http->proxy)
+		OPENSSL_cleanse(http->proxy, strlen(http->proxy));
+	free(http->proxy);
+	free(http->proxy_exempt);
 	free(http);
 	curl_global_cleanup();
 }
@@ -301,9 +313,15 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	if (h->ca_bundle) {
+	if (h->ca_bundle) { /* of an https proxy, too */
 		curl_easy_setopt(easy, CURLOPT_CAINFO, h->ca_bundle);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, h->ca_bundle);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+	}
+	if (h->proxy) {
+		curl_easy_setopt(easy, CURLOPT_PROXY, h->proxy);
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, h->proxy_exempt);
 	}
 }
 
@@ -499,7 +517,9 @@ static void end_call(struct http_call *call, CURLcode code, const char *text)
 	long sys = 0;
 
 	end.status = http_call_status(call);
+	/* Through a proxy libcurl's words are better: they say to whom. */
 	if (code == CURLE_COULDNT_CONNECT &&
+	    !(call->http->proxy && *call->http->proxy) &&
 	    !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
 		end.sys = (int)sys;
 	if (code == CURLE_PEER_FAILED_VERIFICATION)

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "s3/proxy.h"
 
 #define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
 #define RELEASED_AT_ONCE 2 /* of the held, by each that is served */
@@ -38,6 +39,20 @@ static void release_where(struct endpoint_options *where)
 	free((char *)where->bucket);
 }
 
+static int choose_proxy(struct http_options *http, const struct env *env,
+    bool tls, struct error *err)
+{
+	struct proxy proxy;
+
+	if (!env)
+		return 0;
+	if (proxy_find(env, tls, &proxy, err))
+		return -1;
+	http->proxy = proxy.url ? proxy.url : "";
+	http->proxy_exempt = proxy.exempt;
+	return 0;
+}
+
 int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 {
 	struct http_options http = {
@@ -54,6 +69,7 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	*s3 = NULL;
 	keep_where(&s->where, options);
 	if (endpoint_init(&s->endpoint, &s->where, err) ||
+	    choose_proxy(&http, options->env, s->endpoint.tls, err) ||
 	    http_new(&s->http, &http, err)) {
 		endpoint_release(&s->endpoint);
 		release_where(&s->where);

@@ -154,6 +154,7 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .accelerate = pair->accelerate,
 	        .signing = (enum s3_signing)pair->sign,
 	        .ca_bundle = pair->ca_bundle,
+	        .env = pair->env,
 	        .in_flight = (size_t)pair->jobs,
 	        .attempts = (int)pair->attempts,
 	        .idle_timeout_ns = pair->timeout_ns,

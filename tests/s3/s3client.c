@@ -612,6 +612,8 @@ int main(int argc, char **argv)
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
 		{ "virtual", no_argument, NULL, 'v' },
+		{ "dualstack", no_argument, NULL, 'D' },
+		{ "fips", no_argument, NULL, 'F' },
 		{ "begin-in", required_argument, NULL, 'B' },
 		{ "aws", no_argument, NULL, 'A' },
 		{ "debug", no_argument, NULL, 'd' },
@@ -625,6 +627,7 @@ int main(int argc, char **argv)
 		.bucket = "test", .in_flight = 8, .attempts = 4,
 		.idle_timeout_ns = 10 * CLOCK_SECOND };
 	const char *begin_in = NULL;
+	struct env *env = env_new();
 	struct error err = ERROR_INIT;
 	int c;
 
@@ -642,6 +645,8 @@ int main(int argc, char **argv)
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
 		case 'B': begin_in = optarg; break;
+		case 'D': options.dualstack = true; break;
+		case 'F': options.fips = true; break;
 		case 'A': options.endpoint_url = NULL; break;
 		case 'v':
 			options.addressing = S3_ADDRESSING_VIRTUAL;
@@ -653,6 +658,7 @@ int main(int argc, char **argv)
 		}
 	}
 	clock_install(&clock_off);
+	options.env = env;
 	if (s3_new(&s3, &options, &err)) {
 		printf("%s\n", err.text);
 	} else {
@@ -664,6 +670,7 @@ int main(int argc, char **argv)
 	if (pending > 0)
 		printf("NOT ANSWERED: %d\n", pending);
 	s3_credentials_release(&credentials);
+	env_free(env);
 	free_jobs();
 	return 0;
 }
