@@ -20,8 +20,10 @@
 #define CONNECT_TIMEOUT_MS 10000L
 /* S3 hangs up on a connection after about 5 s of quiet. */
 #define CONNECTION_MAX_IDLE_S 4L
-/* Several addresses stand behind one name, and they change. */
-#define DNS_CACHE_S 10L
+/* Several addresses stand behind one name, and they change: each connection
+ * looks it up and takes one by chance. From libcurl's cache, which it shuffles
+ * as it fills it, all that are made at once would get the same. */
+#define DNS_CACHE_S 0L
 /* Touched only as far as it is filled: small objects cost little. */
 #define BUFFER_SIZE 65536L
 #define POLL_MAX_NS (60 * CLOCK_SECOND)
