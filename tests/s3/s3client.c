@@ -611,6 +611,7 @@ int main(int argc, char **argv)
 		{ "idle-ms", required_argument, NULL, 'i' },
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
+		{ "session-token", required_argument, NULL, 't' },
 		{ "virtual", no_argument, NULL, 'v' },
 		{ "dualstack", no_argument, NULL, 'D' },
 		{ "fips", no_argument, NULL, 'F' },
@@ -645,6 +646,9 @@ int main(int argc, char **argv)
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
 		case 'B': begin_in = optarg; break;
+		case 't':
+			credentials.session_token = alloc_string(optarg);
+			break;
 		case 'D': options.dualstack = true; break;
 		case 'F': options.fips = true; break;
 		case 'A': options.endpoint_url = NULL; break;
