@@ -19,7 +19,7 @@ serve() {
 	rm -f "$work/port"
 	server_start --address "$1" --port "$2"
 	server=$!
-	endpoint=http://$1:$(cat "$work/port")
+	endpoint=http://${1/::1/[::1]}:$(cat "$work/port")
 	for i in $(seq 64); do
 		echo "put $i 1000 new"
 	done | timeout 60 "$bin/tests/s3/s3client" --endpoint "$endpoint" \
@@ -61,6 +61,22 @@ kill "$second"
 wait "$second" 2>/dev/null
 ask --in-flight 64 <"$work/all"
 answers "one where nobody listens is passed over at once" 64 "* done 200 1 *"
+
+serve ::1 0
+if [ -s "$work/port" ]; then
+	ask <<-E
+	put over/IPv6 4096 new
+	run
+	get over/IPv6
+	list
+	E
+	answers "an IPv6 address, in brackets" 3 "* done 200 1 *"
+	ask --virtual <<<list
+	answer "has no subdomains" "list * done 200 1 *"
+	endpoint=http://s3.test:$port
+else
+	tap_skip "an IPv6 address, in brackets" "this machine has none"
+fi
 
 machine A
 cycle() {

@@ -59,6 +59,15 @@ ask --region mars-1 --session-token "$token" --attempts 1 <"$work/requests"
 answers "are signed as botocore signs them" 1800 "* done 20[04] 1*"
 check_empty "and it has nothing to say" "$(cat "$work/server.log")"
 
+server=$endpoint
+endpoint="$server/base%20path//here/"
+head -n 60 "$work/requests" >"$work/some"
+ask --region mars-1 --session-token "$token" --attempts 1 <"$work/some"
+answers "a path of the endpoint's own goes before all of them" 60 \
+    "* done 20[04] 1*"
+check_empty "encoded once" "$(cat "$work/server.log")"
+endpoint=$server
+
 # The test can fail.
 ask --region mars-2 --session-token "$token" --attempts 1 <<<"get a"
 answer "another region is noticed" "get a refused 403 1 credentials: *"
