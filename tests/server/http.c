@@ -28,6 +28,8 @@
 /* The library clears it after each request. */
 #define CONNECTION_MEMORY (48 << 10)
 #define CONNECTIONS_MAX 20000
+/* A redirect names a host, too: nobody should follow it there. */
+#define ELSEWHERE "<Endpoint>elsewhere.invalid</Endpoint>"
 
 struct http {
 	struct server *server;
@@ -74,7 +76,8 @@ static void answer_by_fault(struct request *r)
 		break;
 	case FAULT_ANSWER_STATUS:
 		reply_error_as(r, (unsigned)f->status, code,
-		    "As the fault script wants it.", NULL);
+		    "As the fault script wants it.",
+		    *f->region ? ELSEWHERE : NULL);
 		break;
 	case FAULT_ANSWER_BODY_ERROR:
 		reply_error_as(r, 200, code, "As the fault script wants it.",
@@ -90,8 +93,10 @@ static void answer_by_fault(struct request *r)
 	}
 	if (f->retry_after_s >= 0)
 		reply_headerf(r, "Retry-After", "%" PRId64, f->retry_after_s);
-	if (*f->region)
+	if (*f->region) {
 		reply_header(r, "x-amz-bucket-region", f->region);
+		reply_header(r, "Location", "http://elsewhere.invalid/");
+	}
 }
 
 static bool is_done(const struct request *r)
