@@ -27,7 +27,6 @@ struct http_options {
 	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls
 	                            * together, who have turns; 0: none */
 	int64_t connect_timeout_ns; /* 0: what suits a server far away */
-	bool no_proxy;           /* whatever the environment says */
 };
 
 int http_new(struct http **http, const struct http_options *options,

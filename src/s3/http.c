@@ -42,7 +42,6 @@ struct http {
 	long connections;
 	int64_t idle_timeout_ns;
 	long connect_timeout_ms;
-	bool no_proxy;
 	int64_t sweep_ns;   /* when calls are next looked at for idleness */
 	struct http_call *active; /* those in exchange */
 	struct line lines[HTTP_WAYS];
@@ -121,7 +120,6 @@ int http_new(struct http **http, const struct http_options *options,
 		    clock_mono_ns());
 	h->connect_timeout_ms = options->connect_timeout_ns ?
 	    (long)(options->connect_timeout_ns / CLOCK_MS) : CONNECT_TIMEOUT_MS;
-	h->no_proxy = options->no_proxy;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->connections);
 	*http = h;
 	return 0;
@@ -299,8 +297,6 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    h->connect_timeout_ms);
-	if (h->no_proxy)
-		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);

@@ -127,7 +127,7 @@ fi
 
 sed 's/^#\([a-z_]* = \)/\1/' "$srcdir/etc/s3sync.conf" >"$config"
 check "the example has all keys" [ "$(grep -c ' = ' "$config")" -gt 20 ]
-run "$bin/s3sync" plan --config "$config" --env-file /dev/null \
+run "$bin/s3sync" plan --config "$config" --env-file /dev/null --profile "" \
     --local "$work/absent" --state "$work/state/x.db"
 expect 3 "the example is a good configuration"
 expect_text err "$work/absent" "of which only the root is missing"

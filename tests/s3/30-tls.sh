@@ -101,6 +101,11 @@ sync_ A --ca-bundle "$work/ca.pem"
 expect 0 "with its CA it runs"
 AWS_CA_BUNDLE=$work/ca.pem sync_ A
 expect 0 "by variable, too"
+mkdir -p "$work/aws"
+echo "[profile x]
+ca_bundle = $work/ca.pem" >"$work/aws/config"
+AWS_CONFIG_FILE=$work/aws/config AWS_PROFILE=x sync_ A
+expect 0 "by a profile of the AWS tools"
 machine B
 as_nobody B
 chmod 000 "$work/ca.pem"

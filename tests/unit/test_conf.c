@@ -35,6 +35,10 @@ static const char *const variables[] = {
 	"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 	"AWS_USE_DUALSTACK_ENDPOINT",
 	"AWS_USE_FIPS_ENDPOINT",
+	"AWS_PROFILE",
+	"AWS_DEFAULT_PROFILE",
+	"AWS_CONFIG_FILE",
+	"AWS_SHARED_CREDENTIALS_FILE",
 };
 
 static int make_directory(void **state)
@@ -519,6 +523,73 @@ static void test_access_points(void **state)
 	}
 }
 
+static void test_the_profile_of_the_aws_tools(void **state)
+{
+	const struct conf_pair *p;
+
+	(void)state;
+	assert_true(mkdir(".aws", 0700) == 0);
+	write_file(".aws/config",
+	    "[default]\nregion = eu-west-1\n"
+	    "use_fips_endpoint = true\nca_bundle = /x/ca.pem\n"
+	    "s3 =\n  addressing_style = path\n"
+	    "  use_accelerate_endpoint = true\n"
+	    "[profile other]\nregion = eu-west-2\nservices = mine\n"
+	    "endpoint_url = http://any:1\n"
+	    "[services mine]\ns3 =\n  endpoint_url = http://s3:1/\n"
+	    "[profile third]\nendpoint_url = http://any:1\n"
+	    "ignore_configured_endpoint_urls = true\n"
+	    "[profile bad]\nuse_fips_endpoint = maybe\n");
+	file(PAIR_A);
+	p = load();
+	assert_string_equal(p->region, "eu-west-1");
+	assert_string_equal(p->ca_bundle, "/x/ca.pem");
+	assert_true(p->fips && p->accelerate && !p->dualstack);
+	assert_int_equal(p->addressing, S3_ADDRESSING_PATH);
+	assert_null(p->endpoint_url);
+	conf_release(&conf);
+
+	/* behind the environment, before the default */
+	setenv("AWS_REGION", "by-variable", 1);
+	setenv("AWS_USE_FIPS_ENDPOINT", "false", 1);
+	p = load();
+	assert_string_equal(p->region, "by-variable");
+	assert_false(p->fips);
+	conf_release(&conf);
+	unsetenv("AWS_REGION");
+
+	setenv("AWS_PROFILE", "other", 1);
+	p = load();
+	assert_string_equal(p->region, "eu-west-2");
+	assert_string_equal(p->endpoint_url, "http://s3:1");
+	assert_int_equal(p->addressing, S3_ADDRESSING_AUTO);
+	conf_release(&conf);
+	setenv("AWS_ENDPOINT_URL", "http://variable:1", 1);
+	assert_string_equal(load()->endpoint_url, "http://variable:1");
+	conf_release(&conf);
+	setenv("AWS_PROFILE", "third", 1);
+	assert_null(load()->endpoint_url);
+	conf_release(&conf);
+	unsetenv("AWS_ENDPOINT_URL");
+
+	/* asked for by name */
+	flag("profile", "bad");
+	unsetenv("AWS_USE_FIPS_ENDPOINT");
+	refuse(ERROR_CONFIG, "/.aws/config: profile 'bad': use_fips_endpoint: "
+	    "'maybe' is none of");
+	flag("profile", "other");
+	assert_string_equal(load()->region, "eu-west-2");
+	conf_release(&conf);
+
+	/* reports of a named pair need none of it */
+	write_file(".aws/config", "what is this\n");
+	refuse(ERROR_CONFIG, ".aws/config:1");
+	request.manifests_only = true;
+	assert_null(load()->region);
+	assert_int_equal(unlink(".aws/config"), 0);
+	assert_int_equal(rmdir(".aws"), 0);
+}
+
 static void test_the_kinds_of_endpoints_of_aws(void **state)
 {
 	(void)state;
@@ -676,6 +747,7 @@ int main(void)
 		TEST(test_name_of_a_root_to_be),
 		TEST(test_pair_of_flags),
 		TEST(test_access_points),
+		TEST(test_the_profile_of_the_aws_tools),
 		TEST(test_the_kinds_of_endpoints_of_aws),
 		TEST(test_bad_addresses),
 		TEST(test_what_pairs_must_not_share),
