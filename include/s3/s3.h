@@ -19,12 +19,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/digest.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "base/signature.h"
 #include "s3/credentials.h"
 #include "s3/keyring.h"
 
+struct mime;
 struct s3;
 
 enum s3_addressing { S3_ADDRESSING_AUTO, S3_ADDRESSING_PATH,
@@ -34,6 +36,25 @@ enum s3_addressing { S3_ADDRESSING_AUTO, S3_ADDRESSING_PATH,
  * request is signed at all, as public buckets allow. */
 enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS,
 	S3_SIGNING_NONE };
+
+/* What S3 may check contents with besides MD5. */
+enum s3_checksum { S3_CHECKSUM_NONE, S3_CHECKSUM_CRC32C, S3_CHECKSUM_SHA256,
+	S3_CHECKSUM_CRC64NVME, S3_CHECKSUM_COUNT };
+enum digest_kind s3_checksum_digest(enum s3_checksum checksum); /* not NONE */
+
+/* What all objects of a bucket are written with. NULL: the server decides.
+ * Texts are borrowed until s3_free. */
+struct s3_properties {
+	const char *storage_class;
+	const char *sse;            /* x-amz-server-side-encryption */
+	const char *sse_kms_key_id;
+	const char *acl;            /* a canned one */
+	const char *content_type;   /* of every object; NULL: by its key, … */
+	const struct mime *mime;    /* … with this table; NULL: not at all */
+	enum s3_checksum checksum;  /* s3_put.checksum is of this kind; and the
+	                             * checksums of objects are asked for */
+	bool requester_pays;
+};
 
 struct s3_options {
 	/* Who asks: for good, or for as long as they are good; neither where
@@ -46,6 +67,7 @@ struct s3_options {
 	enum s3_addressing addressing;
 	bool dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	enum s3_signing signing;
+	struct s3_properties properties;
 	const char *ca_bundle;    /* NULL: the system's */
 	const struct env *env;    /* that may name a proxy; used by s3_new;
 	                           * NULL: the process's alone */
@@ -99,6 +121,9 @@ enum s3_outcome {
 	S3_ABORTED,  /* a callback said stop, or s3_abort_all */
 };
 
+/* What a checksum of the reply says of what was sent. */
+enum s3_receipt { S3_RECEIPT_NONE, S3_RECEIPT_SAME, S3_RECEIPT_DIFFERS };
+
 struct s3_result {
 	enum s3_outcome outcome;
 	struct error error;      /* names no key: the caller does */
@@ -106,13 +131,16 @@ struct s3_result {
 	int attempts;            /* made */
 	struct etag etag;        /* of the object or part written; borrowed */
 	bool etag_not_md5;       /* the reply says so (KMS, SSE-C) */
+	enum s3_receipt receipt; /* PUT */
 };
 
 struct s3_object {
 	const char *key;         /* in the page's memory */
 	size_t key_len;
 	struct remote_sig sig;   /* etag bytes in the page's memory */
-	bool archived;           /* StorageClass GLACIER or DEEP_ARCHIVE */
+	bool archived;           /* GLACIER or DEEP_ARCHIVE, and no copy that
+	                          * was restored */
+	bool restoring;          /* one is on its way */
 };
 
 /* One page of a listing, as the server said it: nothing is checked across
@@ -121,6 +149,7 @@ struct s3_page {
 	struct s3_object *objects;
 	size_t count;
 	bool truncated;
+	bool has_archived;       /* objects of such a class, restored or not */
 	char *token;             /* NULL: none */
 	void *memory;            /* of the strings; opaque */
 };
@@ -146,10 +175,12 @@ struct s3_head { /* of a GET's reply */
 	                    * where the server gives no ranges */
 	int64_t length;    /* bytes that come: Content-Length */
 	int64_t mtime_ms;  /* Last-Modified; -1 none */
-	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it;
-	                        * INT64_MIN none */
+	int64_t meta_mtime_ns; /* x-amz-meta-mtime, as rclone writes it, or
+	                        * what others write; INT64_MIN none */
 	struct etag etag;  /* borrowed during the call */
 	bool etag_not_md5;
+	enum s3_checksum checksum; /* told of the whole content, or NONE */
+	unsigned char checksum_bytes[DIGEST_MAX];
 };
 
 struct s3_get {
@@ -172,6 +203,10 @@ struct s3_put {
 	size_t key_len;
 	int64_t size;
 	const unsigned char *sha256; /* 32 bytes; NULL: UNSIGNED-PAYLOAD */
+	/* The content's 16 bytes of MD5; NULL: unknown. The server checks it
+	 * where nothing else tells it what to expect, or where it insists. */
+	const unsigned char *md5;
+	const unsigned char *checksum; /* for the server to check; NULL: none */
 	/* A conditional PUT carries a token of its own, so that when a reply was
 	 * lost and the next attempt finds the key taken, one HEAD tells whether
 	 * it is by us. */

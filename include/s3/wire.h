@@ -7,6 +7,7 @@
 #define S3_WIRE_H
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/signature.h"
 #include "base/strbuf.h"
 #include "s3/endpoint.h"
@@ -19,6 +20,9 @@ struct wire_sender { /* who asks, and where; all borrowed */
 	const struct endpoint *endpoint;
 	struct sigv4 *signer;      /* NULL: nothing is signed */
 	const char *session_token; /* NULL: none */
+	const struct s3_properties *properties;
+	bool content_md5; /* the server insists on it */
+	bool restore_status; /* a LIST asks whether archives were restored */
 };
 
 #define WIRE_MTIME_MAX 40
@@ -38,6 +42,8 @@ struct wire { /* one request's memory; may be used again and again */
 	char number[WIRE_NUMBER_MAX];
 	char range[2 * WIRE_NUMBER_MAX];
 	struct strbuf source; /* of a copy */
+	char md5[DIGEST_BASE64_MAX];
+	char checksum[DIGEST_BASE64_MAX];
 };
 
 void wire_init(struct wire *w);
@@ -71,10 +77,17 @@ void wire_abort(struct wire *w, const struct wire_sender *sender,
 void wire_parts(struct wire *w, const struct wire_sender *sender,
     const struct s3_multipart_parts *parts, int64_t wall_ns);
 
+/* "x-amz-checksum-crc32c"; ${checksum} is not NONE. */
+const char *wire_checksum_header(enum s3_checksum checksum);
+enum digest_kind wire_checksum_digest(enum s3_checksum checksum);
+
 /* The text of x-amz-meta-mtime, as rclone writes it: seconds, and a fraction
  * without the zeros at its end. */
 void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX]);
-/* INT64_MIN: not a time. Digits past nanoseconds are dropped. */
+/* The same, and with a unit after it ("1595002920000000000ns": what FSx and
+ * DataSync write). INT64_MIN: not a time. Digits past nanoseconds are dropped. */
 int64_t wire_parse_mtime(const char *text);
+/* The same of s3cmd's "atime:…/ctime:…/mtime:…/uid:…". */
+int64_t wire_parse_s3cmd_mtime(const char *text);
 
 #endif

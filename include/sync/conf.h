@@ -57,6 +57,15 @@ struct conf_pair {
 	int dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	int sign;           /* enum s3_signing */
 	char *ca_bundle;    /* NULL: the system's */
+	/* Of each upload; NULL: not sent. */
+	char *storage_class;
+	char *sse;
+	char *sse_kms_key_id;
+	char *acl;
+	char *content_type; /* "auto", "none" or the type of all */
+	int checksum;       /* enum s3_checksum */
+	int etags_opaque;   /* bool: none is taken for an MD5 */
+	int requester_pays; /* bool */
 	int64_t timeout_ns;
 	int64_t attempts;
 	int64_t bwlimit_up, bwlimit_down; /* bytes a second; 0: none */

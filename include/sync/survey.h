@@ -11,6 +11,7 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "manifest/manifest.h"
 #include "sync/bucket.h"
@@ -52,6 +53,13 @@ struct survey_result {
  */
 int survey_run(const struct survey_request *request,
     struct survey_result *result, struct error *err);
+
+/* The details of keys that wait for their object: what somebody has to do. */
+extern const char survey_archived[];
+extern const char survey_restoring[];
+/* An object that turned out to be archived only when it was asked for (its
+ * listing does not tell) is asked for again after so long. */
+#define SURVEY_ARCHIVED_PAUSE_NS (3600 * CLOCK_SECOND)
 
 /* When may a file with this signature be sent? Wall ns; in the past: now. A
  * modification time in the future says nothing. */

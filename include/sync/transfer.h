@@ -24,6 +24,8 @@ struct transfer_request {
 	/* Bytes: files of the threshold and above go in parts of this size. */
 	int64_t multipart_threshold, part_size;
 	int64_t settle_ns;
+	enum s3_checksum checksum; /* that goes with uploads */
+	bool etags_opaque; /* no ETag is to be taken for an MD5 */
 	bool patient; /* one-shot: waits for files to settle, ignores backoff */
 	int64_t planned, planned_bytes; /* for progress */
 	const volatile sig_atomic_t *stop;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checksums by libcrypto. To look an algorithm up by name costs more than to
- * hash a short text, so that happens once. */
+/* Checksums by libcrypto and by crc.c. To look an algorithm up by name costs
+ * more than to hash a short text, so that happens once. */
 #include "base/digest.h"
 
 #include <openssl/core_names.h>
@@ -9,14 +9,22 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/crc.h"
 
-static const char *const names[] = {
-	[DIGEST_MD5] = "MD5",
-	[DIGEST_SHA256] = "SHA256",
+static const struct {
+	size_t size;
+	const char *name; /* libcrypto's; NULL: it has none */
+	enum crc_kind crc;
+} kinds[] = {
+	[DIGEST_MD5] = { DIGEST_MD5_SIZE, "MD5", 0 },
+	[DIGEST_SHA256] = { DIGEST_SHA256_SIZE, "SHA256", 0 },
+	[DIGEST_CRC32C] = { 4, NULL, CRC_32C },
+	[DIGEST_CRC64NVME] = { 8, NULL, CRC_64NVME },
 };
-#define KINDS (sizeof(names) / sizeof(names[0]))
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static struct {
 	pthread_once_t once;
@@ -29,9 +37,15 @@ static struct {
 };
 
 struct digest {
-	EVP_MD_CTX *ctx;
-	const EVP_MD *md;
+	enum digest_kind kind;
+	EVP_MD_CTX *ctx; /* NULL: a CRC */
+	uint64_t crc;
 };
+
+size_t digest_size(enum digest_kind kind)
+{
+	return kinds[kind].size;
+}
 
 static void must_offer(const void *algorithm, const char *name)
 {
@@ -60,8 +74,10 @@ static void fetch(void)
 	size_t i;
 
 	for (i = 0; i < KINDS; i++) {
-		crypto.md[i] = EVP_MD_fetch(NULL, names[i], NULL);
-		must_offer(crypto.md[i], names[i]);
+		if (kinds[i].name == NULL)
+			continue;
+		crypto.md[i] = EVP_MD_fetch(NULL, kinds[i].name, NULL);
+		must_offer(crypto.md[i], kinds[i].name);
 	}
 	must_offer(hmac, "HMAC");
 	crypto.mac = EVP_MAC_CTX_new(hmac);
@@ -76,13 +92,22 @@ static const EVP_MD *md_of(enum digest_kind kind)
 	return crypto.md[kind];
 }
 
+/* The last byte of the number is the last byte of the checksum. */
+static void put_crc(enum digest_kind kind, uint64_t crc, unsigned char *out)
+{
+	for (size_t i = kinds[kind].size; i-- > 0; crc >>= 8)
+		out[i] = (unsigned char)crc;
+}
+
 struct digest *digest_new(enum digest_kind kind)
 {
 	struct digest *d = alloc_zero(1, sizeof(*d));
 
-	d->md = md_of(kind);
-	d->ctx = EVP_MD_CTX_new();
-	must(d->ctx != NULL);
+	d->kind = kind;
+	if (kinds[kind].name != NULL) {
+		d->ctx = EVP_MD_CTX_new();
+		must(d->ctx != NULL);
+	}
 	digest_reset(d);
 	return d;
 }
@@ -97,23 +122,34 @@ void digest_free(struct digest *d)
 
 void digest_reset(struct digest *d)
 {
-	must(EVP_DigestInit_ex2(d->ctx, d->md, NULL));
+	d->crc = 0;
+	if (d->ctx != NULL)
+		must(EVP_DigestInit_ex2(d->ctx, md_of(d->kind), NULL));
 }
 
 void digest_update(struct digest *d, const void *bytes, size_t len)
 {
-	must(EVP_DigestUpdate(d->ctx, bytes, len));
+	if (d->ctx != NULL)
+		must(EVP_DigestUpdate(d->ctx, bytes, len));
+	else
+		d->crc = crc_update(kinds[d->kind].crc, d->crc, bytes, len);
 }
 
 void digest_final(struct digest *d, unsigned char *out)
 {
-	must(EVP_DigestFinal_ex(d->ctx, out, NULL));
+	if (d->ctx != NULL)
+		must(EVP_DigestFinal_ex(d->ctx, out, NULL));
+	else
+		put_crc(d->kind, d->crc, out);
 }
 
 void digest_once(enum digest_kind kind, const void *bytes, size_t len,
     unsigned char *out)
 {
-	must(EVP_Digest(bytes, len, out, NULL, md_of(kind), NULL));
+	if (kinds[kind].name != NULL)
+		must(EVP_Digest(bytes, len, out, NULL, md_of(kind), NULL));
+	else
+		put_crc(kind, crc_update(kinds[kind].crc, 0, bytes, len), out);
 }
 
 void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes,
@@ -171,4 +207,21 @@ int digest_unhex(const char *hex, size_t hex_len, unsigned char *out,
 void digest_base64(const unsigned char *bytes, size_t len, char *out)
 {
 	EVP_EncodeBlock((unsigned char *)out, bytes, (int)len);
+}
+
+int digest_unbase64(const char *text, unsigned char *out, size_t len)
+{
+	unsigned char plain[DIGEST_BASE64_MAX];
+	size_t text_len = strlen(text);
+	int pad = len % 3 == 0 ? 0 : 3 - (int)(len % 3);
+
+	if (len > DIGEST_MAX || text_len != 4 * ((len + 2) / 3) ||
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789+/") != text_len - (size_t)pad ||
+	    strspn(text + text_len - pad, "=") != (size_t)pad ||
+	    EVP_DecodeBlock(plain, (const unsigned char *)text,
+		(int)text_len) < (int)len)
+		return -1;
+	memcpy(out, plain, len);
+	return 0;
 }

@@ -78,6 +78,7 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	}
 	s->signing = options->signing;
 	s3_signer_init(s, options);
+	s->properties = options->properties;
 	s->attempts = options->attempts;
 	s->queue_end = &s->queue;
 	s->slot_count = options->in_flight;
@@ -139,6 +140,11 @@ const struct s3_usage *s3_usage(const struct s3 *s3)
 	return &s3->usage;
 }
 
+enum digest_kind s3_checksum_digest(enum s3_checksum checksum)
+{
+	return wire_checksum_digest(checksum);
+}
+
 void s3_page_free(struct s3_page *page)
 {
 	if (!page)
@@ -166,6 +172,7 @@ static void clear_reply(struct slot *slot)
 	slot->page = NULL;
 	strbuf_clear(&slot->body);
 	slot->begun = false;
+	slot->receipt = S3_RECEIPT_NONE;
 	slot->received = 0;
 	slot->refused = false;
 	slot->garbled = NULL;
@@ -214,7 +221,7 @@ void s3_complete_done(struct slot *slot, const struct etag *etag,
 {
 	struct s3_result result = { .outcome = S3_DONE,
 		.http_status = http_call_status(slot->call),
-		.etag_not_md5 = etag_not_md5 };
+		.etag_not_md5 = etag_not_md5, .receipt = slot->receipt };
 
 	if (etag)
 		result.etag = *etag;

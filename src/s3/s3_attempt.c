@@ -14,13 +14,18 @@ void s3_attempt_start(struct slot *slot)
 	struct request *r = slot->request;
 	struct wire_sender sender = { .endpoint = &s3->endpoint,
 		.signer = s3->signer,
-		.session_token = s3->credentials.session_token };
+		.session_token = s3->credentials.session_token,
+		.properties = &s3->properties,
+		.content_md5 = s3->content_md5,
+		.restore_status = s3->restore_status && !s3->restore_refused };
 
 	slot->sent_ns = clock_mono_ns();
 	slot->sent_wall_ns = clock_wall_ns();
 	r->attempts++;
 	slot->signed_with = s3->signer_number;
 	r->asked_in = s3->moves;
+	r->with_md5 = s3->content_md5;
+	r->with_restore = sender.restore_status;
 	s3->usage.requests[s3_operation_kind(r)]++;
 	s3_operation_of(r)->send(slot, &sender, s3_clock_now_ns(s3));
 	http_call_start(slot->call, &slot->wire.request);

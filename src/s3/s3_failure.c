@@ -64,6 +64,29 @@ static struct retry_wish read_wish(const struct slot *slot)
 	return wish;
 }
 
+/* "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object
+ * requests with Object Lock parameters", says AWS. */
+static bool wants_content_md5(const struct slot *slot,
+    const struct retry_reply *reply)
+{
+	const struct request *r = slot->request;
+	enum s3_kind kind = s3_operation_kind(r);
+
+	return (kind == S3_KIND_PUT || kind == S3_KIND_UPLOAD_PART) &&
+	    r->ask.put.md5 && !r->with_md5 && reply->status == 400 &&
+	    (strcmp(reply->error.code, "MissingContentMD5") == 0 ||
+	        (strcmp(reply->error.code, "InvalidRequest") == 0 &&
+	            strcasestr(reply->error.message, "Content-MD5")));
+}
+
+/* A server that does not understand what it was asked for besides. */
+static bool refuses_restore_status(const struct slot *slot,
+    const struct retry_reply *reply)
+{
+	return slot->request->with_restore && !slot->s3->restore_refused &&
+	    (reply->status == 400 || reply->status == 501);
+}
+
 static unsigned asked(const struct request *r)
 {
 	static const unsigned by_kind[S3_KIND_COUNT] = {
@@ -306,6 +329,13 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 
 	if (may_try_again(slot, rule)) {
 		try_or_hold(slot, rule, reply);
+	} else if (s3_operation_kind(r) == S3_KIND_LIST &&
+	    refuses_restore_status(slot, reply)) {
+		slot->s3->restore_refused = true;
+		s3_try_again(slot, 0);
+	} else if (wants_content_md5(slot, reply)) {
+		slot->s3->content_md5 = true;
+		s3_try_again(slot, 0);
 	} else if (rule->class == RETRY_CLOCK &&
 	    s3_clock_learn(slot, &reply->error)) {
 		s3_try_again(slot, 0);

@@ -51,6 +51,8 @@ struct request {
 	int throttled;      /* of them, answered by "ask less" */
 	int spent;          /* of the quota */
 	bool aborted;
+	bool with_md5;      /* content_md5, when it was sent */
+	bool with_restore;  /* restore_status, when it was sent */
 	bool clock_learned; /* from the answer to this very request */
 	bool renewed;       /* it was tried again with other keys */
 	bool doubtful;      /* a write that may have been done unheard */
@@ -103,6 +105,7 @@ struct slot {
 	struct xml_page *page;   /* LIST */
 	struct strbuf body;      /* of what is neither page nor object */
 	struct s3_head head;     /* what the reply's head says */
+	enum s3_receipt receipt; /* PUT */
 	unsigned char etag_room[ETAG_MAX];
 	bool begun;              /* GET: begin() was called */
 	int64_t received;        /* GET: handed over */
@@ -124,6 +127,10 @@ struct s3 {
 	unsigned refused_number; /* of those that are to be renewed */
 	bool renewing;           /* nothing starts until they are */
 	enum s3_signing signing;
+	struct s3_properties properties;
+	bool content_md5;        /* the server insists on it */
+	bool restore_status;     /* there are archives: LIST asks for it … */
+	bool restore_refused;    /* … but not of this server */
 	int attempts;
 	struct http *http;
 

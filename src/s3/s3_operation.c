@@ -36,6 +36,58 @@ static bool says_not_md5(const struct slot *slot)
 	return sse && strncmp(sse, "aws:kms", 7) == 0;
 }
 
+/* What the reply tells of the whole content. Of an upload in parts it may be
+ * the checksum of the parts' checksums, which says so or ends in their number,
+ * and is nothing to us. */
+static bool told_checksum(const struct slot *slot, enum s3_checksum kind,
+    unsigned char out[DIGEST_MAX])
+{
+	const char *text =
+	    http_call_header(slot->call, wire_checksum_header(kind));
+	const char *type =
+	    http_call_header(slot->call, "x-amz-checksum-type");
+
+	return text && (!type || strcmp(type, "COMPOSITE") != 0) &&
+	    digest_unbase64(text, out,
+	        digest_size(s3_checksum_digest(kind))) == 0;
+}
+
+static enum s3_checksum find_checksum(const struct slot *slot,
+    unsigned char out[DIGEST_MAX])
+{
+	static const enum s3_checksum cheapest_first[] = { S3_CHECKSUM_CRC64NVME,
+		S3_CHECKSUM_CRC32C, S3_CHECKSUM_SHA256 };
+
+	for (size_t i = 0; i < 3; i++)
+		if (told_checksum(slot, cheapest_first[i], out))
+			return cheapest_first[i];
+	return S3_CHECKSUM_NONE;
+}
+
+/* When the content was changed, as whoever uploaded it wrote it down. */
+static int64_t find_mtime(const struct slot *slot)
+{
+	static const struct {
+		const char *header;
+		int64_t (*parse)(const char *text);
+	} forms[] = {
+		{ "x-amz-meta-mtime", wire_parse_mtime }, /* rclone, s3fs */
+		{ "x-amz-meta-file-mtime", wire_parse_mtime }, /* DataSync */
+		{ "x-amz-meta-s3cmd-attrs", wire_parse_s3cmd_mtime },
+		{ "x-amz-meta-goog-reserved-file-mtime", wire_parse_mtime },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		const char *text =
+		    http_call_header(slot->call, forms[i].header);
+		int64_t ns = text ? forms[i].parse(text) : INT64_MIN;
+
+		if (ns != INT64_MIN)
+			return ns;
+	}
+	return INT64_MIN;
+}
+
 /* "bytes 0-99/1000" */
 static bool take_range(struct slot *slot)
 {
@@ -51,7 +103,6 @@ static bool take_range(struct slot *slot)
 bool s3_operation_head(struct slot *slot)
 {
 	const char *modified = http_call_header(slot->call, "last-modified");
-	const char *mtime = http_call_header(slot->call, "x-amz-meta-mtime");
 	struct s3_head *head = &slot->head;
 	int64_t ns;
 
@@ -68,7 +119,9 @@ bool s3_operation_head(struct slot *slot)
 		return false;
 	if (modified && clock_parse_http(modified, &ns) == 0)
 		head->mtime_ms = ns / CLOCK_MS;
-	head->meta_mtime_ns = mtime ? wire_parse_mtime(mtime) : INT64_MIN;
+	head->meta_mtime_ns = find_mtime(slot);
+	if (http_call_status(slot->call) == 200)
+		head->checksum = find_checksum(slot, head->checksum_bytes);
 	head->etag_not_md5 = says_not_md5(slot);
 	return true;
 }
@@ -101,6 +154,15 @@ static void send_list(struct slot *slot, const struct wire_sender *sender,
 	wire_list(&slot->wire, sender, &slot->request->ask.list, wall_ns);
 }
 
+/* Archives among the objects: which of them were restored? A server that has
+ * none is not asked, and one that does not understand is asked no more. */
+static bool wants_restore_status(const struct slot *slot,
+    const struct s3_page *page)
+{
+	return page->has_archived && !slot->request->with_restore &&
+	    !slot->s3->restore_refused;
+}
+
 static void take_page(struct slot *slot)
 {
 	struct retry_reply reply = { .status = 200 };
@@ -111,7 +173,13 @@ static void take_page(struct slot *slot)
 		slot->page = xml_page_new();
 	switch (xml_page_end(slot->page, &page, &reply.error, &err)) {
 	case XML_SOUND:
-		s3_complete_done(slot, NULL, false, page);
+		if (wants_restore_status(slot, page)) {
+			slot->s3->restore_status = true;
+			s3_page_free(page);
+			s3_try_again(slot, 0);
+		} else {
+			s3_complete_done(slot, NULL, false, page);
+		}
 		break;
 	case XML_ERROR:
 		s3_failure_reply(slot, &reply);
@@ -199,6 +267,21 @@ static void send_put(struct slot *slot, const struct wire_sender *sender,
 	    *r->token ? r->token : NULL, wall_ns);
 }
 
+/* Has the server the checksum that was sent? */
+static enum s3_receipt compare_checksum(const struct slot *slot)
+{
+	const struct s3_put *put = &slot->request->ask.put;
+	enum s3_checksum kind = slot->s3->properties.checksum;
+	unsigned char told[DIGEST_MAX];
+
+	if (!put->checksum || kind == S3_CHECKSUM_NONE ||
+	    !told_checksum(slot, kind, told))
+		return S3_RECEIPT_NONE;
+	return memcmp(told, put->checksum,
+	    digest_size(s3_checksum_digest(kind))) == 0 ? S3_RECEIPT_SAME :
+	    S3_RECEIPT_DIFFERS;
+}
+
 static void take_receipt(struct slot *slot)
 {
 	struct retry_reply reply = { .status = 200 };
@@ -206,14 +289,16 @@ static void take_receipt(struct slot *slot)
 	if (slot->body.len > 0)
 		xml_error_parse(strbuf_text(&slot->body), slot->body.len,
 		    &reply.error);
-	if (*reply.error.code)
+	if (*reply.error.code) {
 		s3_failure_reply(slot, &reply);
-	else if (!take_etag(slot))
+	} else if (!take_etag(slot)) {
 		s3_failure_garbled(slot, "the reply to an upload has no ETag, "
 		    "so it is not S3's");
-	else
+	} else {
+		slot->receipt = compare_checksum(slot);
 		s3_complete_done(slot, &slot->head.etag, says_not_md5(slot),
 		    NULL);
+	}
 }
 
 static void put_done(const struct request *r, const struct s3_result *result,

@@ -7,12 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/digest.h"
+#include "base/mime.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
 #define MAX_KEYS 1000
 /* Below this it is cheaper to send a body in vain than to wait for leave. */
 #define EXPECT_MIN ((int64_t)1 << 20)
+
+static const struct {
+	const char *header;
+	enum digest_kind digest;
+} checksums[S3_CHECKSUM_COUNT] = {
+	[S3_CHECKSUM_CRC32C] = { "x-amz-checksum-crc32c", DIGEST_CRC32C },
+	[S3_CHECKSUM_SHA256] = { "x-amz-checksum-sha256", DIGEST_SHA256 },
+	[S3_CHECKSUM_CRC64NVME] = { "x-amz-checksum-crc64nvme",
+	    DIGEST_CRC64NVME },
+};
+
+const char *wire_checksum_header(enum s3_checksum checksum)
+{
+	return checksums[checksum].header;
+}
+
+enum digest_kind wire_checksum_digest(enum s3_checksum checksum)
+{
+	return checksums[checksum].digest;
+}
 
 void wire_init(struct wire *w)
 {
@@ -88,6 +108,8 @@ static void begin(struct wire *w, const struct wire_sender *sender,
 	if (key)
 		sigv4_encode(&w->path, key, key_len, true);
 	add_header(w, "host", sender->endpoint->host);
+	if (sender->properties->requester_pays)
+		add_header(w, "x-amz-request-payer", "requester");
 }
 
 static void sign(struct wire *w, const struct wire_sender *sender,
@@ -166,6 +188,9 @@ void wire_list(struct wire *w, const struct wire_sender *sender,
 	if (list->start_after && !list->token)
 		add_query(w, "start-after", list->start_after,
 		    list->start_after_len);
+	if (sender->restore_status)
+		add_header(w, "x-amz-optional-object-attributes",
+		    "RestoreStatus");
 	send_plain(w, sender, "GET", wall_ns);
 }
 
@@ -188,14 +213,6 @@ static void add_condition(struct wire *w, const struct etag *if_match,
 	add_header(w, "if-match", w->etag);
 }
 
-static void add_mtime(struct wire *w, int64_t mtime_ns)
-{
-	if (mtime_ns == INT64_MIN)
-		return;
-	wire_format_mtime(mtime_ns, w->mtime);
-	add_header(w, "x-amz-meta-mtime", w->mtime);
-}
-
 void wire_get(struct wire *w, const struct wire_sender *sender,
     const struct s3_get *get, int64_t wall_ns)
 {
@@ -207,6 +224,8 @@ void wire_get(struct wire *w, const struct wire_sender *sender,
 		    "bytes=%" PRId64 "-%" PRId64, get->offset,
 		    get->offset + get->length - 1);
 		add_header(w, "range", w->range);
+	} else if (sender->properties->checksum != S3_CHECKSUM_NONE) {
+		add_header(w, "x-amz-checksum-mode", "ENABLED");
 	}
 	send_plain(w, sender, "GET", wall_ns);
 }
@@ -216,6 +235,60 @@ void wire_head(struct wire *w, const struct wire_sender *sender,
 {
 	begin(w, sender, key, key_len);
 	send_plain(w, sender, "HEAD", wall_ns);
+}
+
+static void add_if(struct wire *w, const char *name, const char *value)
+{
+	if (value)
+		add_header(w, name, value);
+}
+
+/* How an object is kept: a copy does not inherit it. */
+static void add_keeping(struct wire *w, const struct wire_sender *sender)
+{
+	const struct s3_properties *p = sender->properties;
+
+	add_if(w, "x-amz-acl", p->acl);
+	add_if(w, "x-amz-server-side-encryption", p->sse);
+	add_if(w, "x-amz-server-side-encryption-aws-kms-key-id",
+	    p->sse_kms_key_id);
+	add_if(w, "x-amz-storage-class", p->storage_class);
+}
+
+/* What an object is made with: for a PUT, and where an upload in parts
+ * begins. Never Content-Encoding: contents are what they are. */
+static void add_properties(struct wire *w, const struct wire_sender *sender,
+    const char *key, size_t key_len, int64_t mtime_ns)
+{
+	const struct s3_properties *p = sender->properties;
+
+	if (p->content_type)
+		add_header(w, "content-type", p->content_type);
+	else if (p->mime)
+		add_header(w, "content-type", mime_find(p->mime, key, key_len));
+	if (mtime_ns != INT64_MIN) {
+		wire_format_mtime(mtime_ns, w->mtime);
+		add_header(w, "x-amz-meta-mtime", w->mtime);
+	}
+	add_keeping(w, sender);
+}
+
+/* What the server checks a body with: that of a PUT, or of a part. A signed
+ * payload is checked anyway. (Buckets with object lock want one of the others
+ * all the same: "Content-MD5 OR x-amz-checksum- HTTP header is required".) */
+static void add_checks(struct wire *w, const struct wire_sender *sender,
+    const unsigned char *md5, const unsigned char *checksum, bool is_signed)
+{
+	enum s3_checksum kind = sender->properties->checksum;
+
+	if (checksum && kind != S3_CHECKSUM_NONE) {
+		digest_base64(checksum, digest_size(checksums[kind].digest),
+		    w->checksum);
+		add_header(w, checksums[kind].header, w->checksum);
+	} else if (md5 && (!is_signed || sender->content_md5)) {
+		digest_base64(md5, DIGEST_MD5_SIZE, w->md5);
+		add_header(w, "content-md5", w->md5);
+	}
 }
 
 void wire_put(struct wire *w, const struct wire_sender *sender,
@@ -229,10 +302,12 @@ void wire_put(struct wire *w, const struct wire_sender *sender,
 		add_query_text(w, "uploadId", put->upload_id);
 	} else {
 		add_condition(w, put->if_match, put->if_none_match);
-		add_mtime(w, put->mtime_ns);
+		add_properties(w, sender, put->key, put->key_len,
+		    put->mtime_ns);
 		if (token)
 			add_header(w, WIRE_TOKEN, token);
 	}
+	add_checks(w, sender, put->md5, put->checksum, put->sha256 != NULL);
 	if (put->sha256) {
 		digest_hex(put->sha256, DIGEST_SHA256_SIZE, w->payload);
 		payload = w->payload;
@@ -263,6 +338,7 @@ void wire_copy(struct wire *w, const struct wire_sender *sender,
 	sigv4_encode(&w->source, copy->from, copy->from_len, true);
 	add_condition(w, copy->if_match, copy->if_none_match);
 	add_header(w, "x-amz-copy-source", strbuf_text(&w->source));
+	add_keeping(w, sender);
 	sign(w, sender, "PUT", SIGV4_EMPTY, wall_ns);
 	finish(w, sender, "PUT", 0);
 }
@@ -272,7 +348,8 @@ void wire_create(struct wire *w, const struct wire_sender *sender,
 {
 	begin(w, sender, create->key, create->key_len);
 	add_query_text(w, "uploads", "");
-	add_mtime(w, create->mtime_ns);
+	add_properties(w, sender, create->key, create->key_len,
+	    create->mtime_ns);
 	add_header(w, WIRE_TOKEN, create->token);
 	sign(w, sender, "POST", SIGV4_EMPTY, wall_ns);
 	finish(w, sender, "POST", 0);
@@ -326,24 +403,63 @@ void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX])
 	out[len] = '\0';
 }
 
+/* 0: no unit of time. */
+static int64_t unit_ns(const char *name)
+{
+	static const struct {
+		const char *name;
+		int64_t ns;
+	} units[] = { { "", CLOCK_SECOND }, { "s", CLOCK_SECOND },
+		{ "ms", CLOCK_MS }, { "us", CLOCK_MS / 1000 }, { "ns", 1 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strcmp(units[i].name, name) == 0)
+			return units[i].ns;
+	return 0;
+}
+
 int64_t wire_parse_mtime(const char *text)
 {
+	static const char digits[] = "0123456789";
 	bool negative = *text == '-';
-	const char *p = text + negative;
-	int64_t seconds = 0, ns = 0, scale = CLOCK_SECOND / 10;
+	const char *whole = text + negative;
+	const char *end = whole + strspn(whole, digits), *part = end;
+	int64_t unit, ns = 0;
 
-	if (*p < '0' || *p > '9')
+	if (end == whole)
 		return INT64_MIN;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		seconds = 10 * seconds + (*p - '0');
-		if (seconds >= INT64_MAX / CLOCK_SECOND)
+	if (*end == '.')
+		end += 1 + strspn(end + 1, digits);
+	unit = unit_ns(end);
+	if (unit == 0)
+		return INT64_MIN;
+	for (const char *p = whole; p < part; p++) {
+		if (ns >= INT64_MAX / unit / 10)
 			return INT64_MIN;
+		ns = 10 * ns + (*p - '0');
 	}
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
-			ns += scale * (*p - '0');
-	if (*p)
-		return INT64_MIN;
-	ns += seconds * CLOCK_SECOND;
+	ns *= unit;
+	for (const char *p = part + 1; p < end && unit >= 10; p++) {
+		unit /= 10;
+		ns += unit * (*p - '0');
+	}
 	return negative ? -ns : ns;
+}
+
+int64_t wire_parse_s3cmd_mtime(const char *text)
+{
+	char value[WIRE_MTIME_MAX] = "";
+
+	while (*text) {
+		size_t len = strcspn(text, "/");
+
+		if (strncmp(text, "mtime:", 6) == 0 &&
+		    len - 6 < sizeof(value)) {
+			memcpy(value, text + 6, len - 6);
+			value[len - 6] = '\0';
+			return wire_parse_mtime(value);
+		}
+		text += len + (text[len] == '/');
+	}
+	return INT64_MIN;
 }

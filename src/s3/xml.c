@@ -26,6 +26,7 @@ enum field {
 	FIELD_ENCODING, FIELD_TRUNCATED, FIELD_TOKEN,
 	/* of an object */
 	FIELD_KEY, FIELD_MTIME, FIELD_ETAG, FIELD_SIZE, FIELD_CLASS,
+	FIELD_RESTORING, FIELD_RESTORED,
 	/* of an error */
 	FIELD_CODE, FIELD_MESSAGE, FIELD_REGION, FIELD_REQUEST, FIELD_TIME,
 };
@@ -48,6 +49,12 @@ static const struct name object_names[] = {
 	{ "ETag", FIELD_ETAG },
 	{ "Size", FIELD_SIZE },
 	{ "StorageClass", FIELD_CLASS },
+	{ NULL, FIELD_NONE },
+};
+
+static const struct name restore_names[] = { /* in <RestoreStatus> */
+	{ "IsRestoreInProgress", FIELD_RESTORING },
+	{ "RestoreExpiryDate", FIELD_RESTORED },
 	{ NULL, FIELD_NONE },
 };
 
@@ -89,6 +96,7 @@ struct xml_page {
 	struct place *places;
 	size_t count, room;
 	bool truncated;
+	bool has_archived;
 	bool url_encoded;
 	char *token;
 	int64_t last_mtime_ms;    /* of last_mtime, as most come in runs */
@@ -174,6 +182,8 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix,
 		begin_field(p, find(page_names, name), &p->seen);
 	else if (p->depth == 3 && p->in_object)
 		begin_field(p, find(object_names, name), &p->object_seen);
+	else if (p->depth == 4 && p->in_object)
+		begin_field(p, find(restore_names, name), &p->object_seen);
 }
 
 static void on_text(void *arg, const xmlChar *text, int len)
@@ -288,6 +298,11 @@ static bool end_field(struct xml_page *p, bool *keeps)
 	case FIELD_CLASS:
 		object->archived = strcmp(text, "GLACIER") == 0 ||
 		    strcmp(text, "DEEP_ARCHIVE") == 0;
+		p->has_archived = p->has_archived || object->archived;
+		return true;
+	case FIELD_RESTORING:
+		return parse_flag(text, &object->restoring);
+	case FIELD_RESTORED:
 		return true;
 	case FIELD_CODE:
 		keep_text(p, p->error.code, sizeof(p->error.code));
@@ -313,8 +328,14 @@ static void end_object(struct xml_page *p)
 {
 	const unsigned needed = 1u << FIELD_KEY | 1u << FIELD_SIZE;
 
+	struct s3_object *object = &p->objects[p->count];
+
 	if ((p->object_seen & needed) != needed)
 		refuse(p, "an object has no key or no size");
+	/* There is a copy, until that date. */
+	if (p->object_seen & 1u << FIELD_RESTORED && !object->restoring)
+		object->archived = false;
+	object->restoring = object->restoring && object->archived;
 	p->in_object = false;
 	p->count++;
 }
@@ -507,6 +528,7 @@ static struct s3_page *take_page(struct xml_page *p)
 	page->objects = p->objects;
 	page->count = p->count;
 	page->truncated = p->truncated;
+	page->has_archived = p->has_archived;
 	page->token = p->token;
 	page->memory = strbuf_detach(&p->arena);
 	p->objects = NULL;

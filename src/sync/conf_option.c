@@ -57,6 +57,39 @@ static const struct choice switches[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice checksums[] = {
+	{ "none", S3_CHECKSUM_NONE },
+	{ "crc32c", S3_CHECKSUM_CRC32C },
+	{ "sha256", S3_CHECKSUM_SHA256 },
+	{ "crc64nvme", S3_CHECKSUM_CRC64NVME },
+	{ NULL, 0 },
+};
+
+static const struct choice etags[] = {
+	{ "auto", false },
+	{ "opaque", true },
+	{ NULL, 0 },
+};
+
+/* Words that go to the server as they are. */
+static const struct choice encryptions[] = {
+	{ "AES256", 0 },
+	{ "aws:kms", 0 },
+	{ "aws:kms:dsse", 0 },
+	{ NULL, 0 },
+};
+
+static const struct choice acls[] = {
+	{ "private", 0 },
+	{ "public-read", 0 },
+	{ "public-read-write", 0 },
+	{ "authenticated-read", 0 },
+	{ "aws-exec-read", 0 },
+	{ "bucket-owner-read", 0 },
+	{ "bucket-owner-full-control", 0 },
+	{ NULL, 0 },
+};
+
 static const struct choice log_formats[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -77,16 +110,16 @@ static void replace(char **field, char *value)
 	*field = value;
 }
 
-static int parse_choice(const struct rule *rule, const char *value,
-    bool in_file, void *field, struct error *err)
+/* -1: *err tells the words that there are. */
+static int find_choice(const struct rule *rule, const char *value,
+    const struct choice **found, struct error *err)
 {
 	struct strbuf known = STRBUF_INIT(CONF_TEXT_MAX);
 	const struct choice *c;
 
-	(void)in_file;
 	for (c = rule->choices; c->name != NULL; c++) {
 		if (strcmp(c->name, value) == 0) {
-			*(int *)field = c->value;
+			*found = c;
 			strbuf_release(&known);
 			return 0;
 		}
@@ -102,6 +135,30 @@ static int parse_choice(const struct rule *rule, const char *value,
 		    strbuf_text(&known));
 	strbuf_release(&known);
 	return -1;
+}
+
+static int parse_choice(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	const struct choice *c;
+
+	(void)in_file;
+	if (find_choice(rule, value, &c, err) < 0)
+		return -1;
+	*(int *)field = c->value;
+	return 0;
+}
+
+static int parse_word(const struct rule *rule, const char *value, bool in_file,
+    void *field, struct error *err)
+{
+	const struct choice *c;
+
+	(void)in_file;
+	if (*value != '\0' && find_choice(rule, value, &c, err) < 0)
+		return -1;
+	replace(field, *value != '\0' ? alloc_string(value) : NULL);
+	return 0;
 }
 
 static int64_t duration_ns(const char *text)
@@ -275,6 +332,61 @@ static int parse_log_file(const struct rule *rule, const char *value,
 static bool is_made_of(const char *text, const char *allowed)
 {
 	return text[strspn(text, allowed)] == '\0';
+}
+
+/* It goes into a header line. */
+static bool is_visible(const char *text)
+{
+	while (*text > ' ' && *text <= '~')
+		text++;
+	return *text == '\0';
+}
+
+/* Servers other than AWS may have classes of their own: conf_pair.c knows
+ * which server it is. */
+static int parse_storage_class(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	if (!is_made_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not the name of a storage class like STANDARD_IA",
+		    value);
+	replace(field, *value != '\0' ? alloc_string(value) : NULL);
+	return 0;
+}
+
+static int parse_key_id(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	(void)rule;
+	(void)in_file;
+	if (!is_visible(value))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is not the id, the ARN or the alias/NAME of a key",
+		    value);
+	replace(field, *value != '\0' ? alloc_string(value) : NULL);
+	return 0;
+}
+
+static int parse_content_type(const struct rule *rule, const char *value,
+    bool in_file, void *field, struct error *err)
+{
+	const char *slash = strchr(value, '/');
+
+	(void)rule;
+	(void)in_file;
+	if (*value == '\0')
+		value = "auto";
+	else if (strcmp(value, "auto") != 0 && strcmp(value, "none") != 0 &&
+	    (slash == NULL || slash == value || !is_visible(slash) ||
+		slash[1] == '\0' || strchr(slash + 1, '/') != NULL))
+		return error_set(err, ERROR_CONFIG,
+		    "'%s' is neither auto nor none nor a media type like "
+		    "text/plain", value);
+	replace(field, alloc_string(value));
+	return 0;
 }
 
 /* A region is part of host names and of signatures. */
@@ -480,6 +592,31 @@ static const struct rule rules[] = {
 	    .environment = { "AWS_CA_BUNDLE" }, .aws_key = "ca_bundle",
 	    .help = "certificates to trust instead of the system's" },
 	    IN_PAIR(ca_bundle), parse_path },
+	{ { .name = "storage_class", .argument = "CLASS",
+	    .help = "of what is uploaded" },
+	    IN_PAIR(storage_class), parse_storage_class },
+	{ { .name = "sse", .argument = "HOW",
+	    .help = "how the server encrypts it: AES256, aws:kms, "
+	            "aws:kms:dsse" },
+	    IN_PAIR(sse), parse_word, .choices = encryptions },
+	{ { .name = "sse_kms_key_id", .argument = "KEY",
+	    .help = "with which key" },
+	    IN_PAIR(sse_kms_key_id), parse_key_id },
+	{ { .name = "acl", .argument = "ACL",
+	    .help = "who may read it: a canned ACL" },
+	    IN_PAIR(acl), parse_word, .choices = acls },
+	{ { .name = "content_type", .argument = "TYPE", .fallback = "auto",
+	    .help = "its media type: auto (by extension), none, TYPE" },
+	    IN_PAIR(content_type), parse_content_type },
+	{ { .name = "checksum", .argument = "KIND", .fallback = "none",
+	    .help = "checked by both ends: crc32c, sha256, crc64nvme, none" },
+	    IN_PAIR(checksum), parse_choice, .choices = checksums },
+	{ { .name = "etags", .argument = "KIND", .fallback = "auto",
+	    .help = "auto (learned), opaque (never an MD5)" },
+	    IN_PAIR(etags_opaque), parse_choice, .choices = etags },
+	{ { .name = "requester_pays", .argument = "yes|no", .fallback = "no",
+	    .help = "pay for requests to a bucket whose owner does not" },
+	    IN_PAIR(requester_pays), parse_choice, .choices = switches },
 	{ { .name = "timeout", .argument = "DURATION", .fallback = "30s",
 	    .help = "give a request up when no byte moved for so long" },
 	    IN_PAIR(timeout_ns), parse_duration, "1s", "1h" },
@@ -567,6 +704,11 @@ void conf_option_release_pair(struct conf_pair *pair)
 	free(pair->region);
 	free(pair->profile);
 	free(pair->ca_bundle);
+	free(pair->storage_class);
+	free(pair->sse);
+	free(pair->sse_kms_key_id);
+	free(pair->acl);
+	free(pair->content_type);
 	free(pair->state);
 	free(pair->env_file);
 }

@@ -2,6 +2,7 @@
 /* One pair from all that is said about it. */
 #include "sync/conf_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +61,35 @@ static int set_options(struct conf_pair *pair, const struct conf_source *from,
 		    pair->local == NULL ? "local" : "remote");
 	return conf_remote_parse(pair->remote, &pair->bucket, &pair->prefix,
 	    err);
+}
+
+/* AWS knows no other classes; who names an endpoint may have more. */
+static int check_storage_class(const struct conf_pair *pair, struct error *err)
+{
+	static const char known[] =
+	    " STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA "
+	    "INTELLIGENT_TIERING GLACIER GLACIER_IR DEEP_ARCHIVE ";
+	char word[sizeof(known)];
+
+	if (pair->storage_class == NULL || pair->endpoint_url != NULL)
+		return 0;
+	snprintf(word, sizeof(word), " %s ", pair->storage_class);
+	if (strstr(known, word) != NULL)
+		return 0;
+	return error_set(err, ERROR_CONFIG,
+	    "storage_class: '%s' is none of%sthat AWS has (other servers may: "
+	    "set endpoint_url)", pair->storage_class, known);
+}
+
+static int check_encryption(const struct conf_pair *pair, struct error *err)
+{
+	if (pair->sse_kms_key_id == NULL || (pair->sse != NULL &&
+	    strncmp(pair->sse, "aws:kms", 7) == 0))
+		return 0;
+	return error_set(err, ERROR_CONFIG,
+	    "sse_kms_key_id needs sse = aws:kms or sse = aws:kms:dsse%s%s",
+	    pair->sse != NULL ? ", not " : "",
+	    pair->sse != NULL ? pair->sse : "");
 }
 
 /* Eight hex digits that tell the two ends from all others. */
@@ -146,7 +176,9 @@ int conf_pair_build(struct conf_pair *pair, struct conf_source *from,
 	int rc = -1;
 
 	if (set_environment(pair, from, read_files, &aws, err) < 0 ||
-	    set_options(pair, from, err) < 0)
+	    set_options(pair, from, err) < 0 ||
+	    check_storage_class(pair, err) < 0 ||
+	    check_encryption(pair, err) < 0)
 		goto out;
 	pair->name = name != NULL ? alloc_string(name) : name_of_ends(pair);
 	if (pair->state == NULL)

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/mime.h"
 #include "base/path.h"
 #include "manifest/resume.h"
 #include "s3/endpoint.h"
@@ -35,6 +36,7 @@ struct cycle {
 	const volatile sig_atomic_t *stop;
 	struct manifest *manifest;
 	struct keyring *keyring; /* NULL: nothing is signed */
+	struct mime *mime; /* NULL: not needed */
 	struct bucket *bucket;
 	struct s3 *s3;  /* the bucket's own */
 	char *endpoint; /* endpoint_home of it */
@@ -137,12 +139,32 @@ static int open_keyring(struct cycle *c, struct error *err)
 	    }, err);
 }
 
+/* What is uploaded is to look like this. */
+static struct s3_properties properties_of(const struct cycle *c)
+{
+	const struct conf_pair *pair = c->pair;
+
+	return (struct s3_properties){
+		.storage_class = pair->storage_class,
+		.sse = pair->sse,
+		.sse_kms_key_id = pair->sse_kms_key_id,
+		.acl = pair->acl,
+		.content_type =
+		    strchr(pair->content_type, '/') ? pair->content_type : NULL,
+		.mime = c->mime,
+		.checksum = (enum s3_checksum)pair->checksum,
+		.requester_pays = pair->requester_pays,
+	};
+}
+
 static int open_bucket(struct cycle *c, struct error *err)
 {
 	const struct conf_pair *pair = c->pair;
 
 	if (open_keyring(c, err) < 0)
 		return -1;
+	if (strcmp(pair->content_type, "auto") == 0)
+		c->mime = mime_load();
 	if (s3_new(&c->s3, &(const struct s3_options){
 	        .keyring = c->keyring,
 	        .endpoint_url = pair->endpoint_url,
@@ -153,6 +175,7 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .fips = pair->fips,
 	        .accelerate = pair->accelerate,
 	        .signing = (enum s3_signing)pair->sign,
+	        .properties = properties_of(c),
 	        .ca_bundle = pair->ca_bundle,
 	        .env = pair->env,
 	        .in_flight = (size_t)pair->jobs,
@@ -247,6 +270,7 @@ void cycle_close(struct cycle *c)
 	if (c->bucket != NULL)
 		c->bucket->ops->free(c->bucket);
 	keyring_close(c->keyring);
+	mime_free(c->mime);
 	free(c->endpoint);
 	free(c);
 }
@@ -505,6 +529,8 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.multipart_threshold = c->pair->multipart_threshold,
 		.part_size = c->pair->part_size,
 		.settle_ns = c->pair->settle_ns,
+		.checksum = (enum s3_checksum)c->pair->checksum,
+		.etags_opaque = c->pair->etags_opaque,
 		.patient = c->kind == CYCLE_ONCE,
 		.planned = sum->planned_up + sum->planned_down,
 		.planned_bytes = sum->planned_bytes_up +

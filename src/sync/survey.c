@@ -25,6 +25,8 @@
 /* Details stay the same from cycle to cycle, or rows would be written anew. */
 #define PARENT_IN_WAY "a parent directory is a file or an object"
 #define DIRECTORY_IN_WAY "a directory has this name, here or in the bucket"
+const char survey_archived[] = "archived: restore it first";
+const char survey_restoring[] = "a restore is in progress";
 static const char not_entered[] = "a directory above it was not entered";
 
 /* What is known of a key when it is met, kept until it is settled. */
@@ -605,6 +607,17 @@ static void hold_by_probe(const struct survey *s, const struct met *met,
 	}
 }
 
+/* Was it archived when it was asked for last, a while ago? Longer than that
+ * means that the clock was set back. */
+static bool was_archived(const struct survey *s, const struct plan *p)
+{
+	int64_t left_ns = s->pending.next_at_ns - s->now_ns;
+
+	return p->has_pending && p->old_same &&
+	    p->old_reason == REASON_ARCHIVED && left_ns > 0 &&
+	    left_ns <= SURVEY_ARCHIVED_PAUSE_NS;
+}
+
 static void find_holds(const struct survey *s, const struct met *met,
     struct link *link)
 {
@@ -631,8 +644,9 @@ static void find_holds(const struct survey *s, const struct met *met,
 	action = decide(&p->input).action;
 	if (action != ACTION_DOWNLOAD)
 		return;
-	if (s->remote.archived)
-		hold(p, HOLD_ARCHIVED, NULL);
+	if (s->remote.archived || was_archived(s, p))
+		hold(p, HOLD_ARCHIVED, s->remote.restoring ? survey_restoring :
+		    survey_archived);
 	hold_by_probe(s, met, link);
 }
 

@@ -208,6 +208,7 @@ int transfer_run(const struct transfer_request *request,
 	};
 
 	*result = (struct transfer_result){ 0 };
+	transfer_content_load(&t);
 	transfer_parts_clean(&t);
 	run_round(&t, true);
 	for (int round = 0; request->patient && round < SETTLE_ROUNDS &&

@@ -42,7 +42,8 @@ static void download_staged(void *arg)
 {
 	struct job *j = arg;
 
-	if (j->error.kind != ERROR_NONE)
+	if (j->error.kind != ERROR_NONE ||
+	    transfer_content_judge(j, &j->error) < 0)
 		transfer_job_failed(j, &j->error);
 	else
 		stage(j);
@@ -55,8 +56,8 @@ static void stage_from_memory(void *arg)
 	struct tree *tree = j->t->request->tree;
 	const struct tree_ops *ops = tree->ops;
 
-	digest_once(DIGEST_MD5, j->body, (size_t)j->remote.size, j->md5);
-	if (transfer_job_check_md5(j, &j->remote.etag, &j->error) < 0)
+	transfer_content_add(j, j->body, (size_t)j->remote.size);
+	if (transfer_content_end(j, &j->error) < 0)
 		return;
 	if (ops->write_open(tree, j->remote.size, &j->writer, &j->error) < 0)
 		return;
@@ -73,8 +74,7 @@ static void stage_from_file(void *arg)
 	struct job *j = arg;
 	const struct tree_ops *ops = j->t->request->tree->ops;
 
-	digest_final(j->md5_run, j->md5);
-	if (transfer_job_check_md5(j, &j->remote.etag, &j->error) < 0)
+	if (transfer_content_end(j, &j->error) < 0)
 		return;
 	ops->write_finish(j->writer, j->mtime_ns, &j->error);
 }
@@ -98,7 +98,7 @@ static void hash_run(void *arg)
 			    "the temporary file lost what was written to it");
 		if (got <= 0)
 			break;
-		digest_update(j->md5_run, buf, (size_t)got);
+		transfer_content_add(j, buf, (size_t)got);
 		j->hashed += got;
 	}
 	free(buf);
@@ -111,7 +111,7 @@ static void hash_done(void *arg)
 	j->hashing = false;
 	if (j->hash_restart) {
 		j->hash_restart = false;
-		digest_reset(j->md5_run);
+		transfer_content_reset(j);
 		j->hashed = 0;
 		error_clear(&j->error);
 	}
@@ -144,15 +144,13 @@ static int begin_streamed(struct job *j, struct error *err)
 {
 	struct tree *tree = j->t->request->tree;
 
-	if (j->writer == NULL) {
-		j->md5_run = digest_new(DIGEST_MD5);
+	if (j->writer == NULL)
 		return tree->ops->write_open(tree, j->remote.size, &j->writer,
 		    err);
-	}
 	if (j->hashing) {
 		j->hash_restart = true;
 	} else {
-		digest_reset(j->md5_run);
+		transfer_content_reset(j);
 		j->hashed = 0;
 	}
 	return 0;
@@ -172,6 +170,7 @@ static int begin_download(void *arg, const struct s3_head *head,
 	j->mtime_ns = head->meta_mtime_ns != INT64_MIN
 	    ? head->meta_mtime_ns
 	    : j->remote.mtime_ms * CLOCK_MS;
+	transfer_content_begin(j, head);
 	if (j->streamed)
 		return begin_streamed(j, err);
 	if (j->body == NULL)
@@ -287,6 +286,8 @@ void transfer_download_start(struct job *j)
 
 	transfer_job_take_slot(j);
 	j->streamed = j->remote.size > TRANSFER_IN_MEMORY_MAX;
+	if (strcmp(j->reason, decide_reason_name(REASON_MISSING_LOCAL)) == 0)
+		transfer_content_recall(j);
 	bucket->ops->get(bucket,
 	    &(const struct s3_get){
 		.key = j->key,

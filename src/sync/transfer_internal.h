@@ -7,6 +7,7 @@
  *   transfer_upload    prepare (worker: open, hash, check) → PUT
  *   transfer_parts     of large files: part by part (worker: hash) → PUT;
  *                      then completed
+ *   transfer_content   is what arrived what was sent?
  *   transfer_download  GET → stage (worker: write, verify) → publish (worker:
  *                      a batch, with one data sync)
  *   transfer           the loop: which rows, how many at once, until when
@@ -38,6 +39,7 @@ struct job {
 	char *key;
 	size_t key_len;
 	char *reason, *detail; /* of the row, to write it again */
+	char *earlier;         /* its error; NULL: none */
 	bool has_local, has_remote;
 	struct local_sig local;
 	struct remote_sig remote;
@@ -59,15 +61,26 @@ struct job {
 	struct parts *parts; /* NULL: not begun, or not in parts */
 
 	struct digest *md5_run; /* streamed downloads: behind the writes */
+	struct digest *told_run;
+	enum s3_checksum told; /* downloads: the server told this checksum … */
+	unsigned char told_sum[DIGEST_MAX];
+	bool verified;         /* … or has told it of an upload; it is right */
+	bool known;            /* downloads: this very object was here before … */
+	unsigned char known_md5[DIGEST_MD5_SIZE]; /* … with this content */
 	int64_t hashed;
 	int64_t hash_target;
 	bool hashing, hash_restart, received;
 
 	unsigned char md5[DIGEST_MD5_SIZE];
 	unsigned char sha256[DIGEST_SHA256_SIZE];
+	unsigned char checksum[DIGEST_MAX]; /* uploads: of the kind asked for */
 	struct error error;     /* of the step a worker ran */
 	struct error get_error; /* of a GET that ended while a worker hashed */
 };
+
+/* What an ETag of 32 hex digits is in this bucket: see transfer_content.c. */
+enum transfer_etags { TRANSFER_ETAGS_UNKNOWN, TRANSFER_ETAGS_MD5,
+	TRANSFER_ETAGS_OPAQUE };
 
 struct transfer {
 	const struct transfer_request *request;
@@ -75,6 +88,8 @@ struct transfer {
 	struct work *work;
 	struct error *err;
 	bool failed;  /* *err is set: end early */
+	enum transfer_etags etags;
+	int doubts;   /* objects that came twice alike, and not as their ETag */
 	int64_t room; /* downloads of this size found none */
 
 	size_t slots;       /* jobs preparing, and requests */
@@ -104,9 +119,6 @@ void transfer_job_take_slot(struct job *j);
 void transfer_job_leave_slot(struct job *j);
 /* So many bytes of this attempt are through. */
 void transfer_job_moved(struct job *j, int64_t offset);
-/* Is what we hashed what the ETag says? -1: ERROR_INTEGRITY. */
-int transfer_job_check_md5(const struct job *j, const struct etag *etag,
-    struct error *err);
 
 /* The ends of a job; each writes the rows, tells the events and frees it. */
 void transfer_job_agreed(struct job *j); /* local and remote are the base */
@@ -126,15 +138,36 @@ void transfer_job_written(struct transfer *t, int status);
 /* The pause after the n-th failure (n >= 1): 25 s × 5ⁿ⁻¹, at most 24 h. */
 int64_t transfer_job_backoff_ns(int attempts);
 
+/* transfer_content.c */
+
+/* What was learned about this bucket. */
+void transfer_content_load(struct transfer *t);
+/* Was the object of this download here before, and what did it hold? */
+void transfer_content_recall(struct job *j);
+/* The checksums of a download: anew with each reply that begins (reset, if
+ * need be, once no worker adds); then pieces in order; -1 at the end means
+ * ERROR_INTEGRITY. Not on two threads at once. */
+void transfer_content_begin(struct job *j, const struct s3_head *head);
+void transfer_content_reset(struct job *j);
+void transfer_content_add(struct job *j, const void *bytes, size_t len);
+int transfer_content_end(struct job *j, struct error *err);
+/* Is the ETag this content's MD5? */
+bool transfer_content_is_etag(const struct job *j);
+/* May the content be what the ETag stands for? -1: ERROR_INTEGRITY. The loop's
+ * thread only. */
+int transfer_content_judge(struct job *j, struct error *err);
+/* An upload that was judged so: what does the server have? Ends the job. */
+void transfer_content_read_back(struct job *j, const struct error *why);
+
 /* transfer_upload.c */
 
 void transfer_upload_start(struct job *j);
 /* Reads ${size} bytes from ${offset} on, into ${body} if that is not NULL, and
- * through the digests that they are signed and checked with; ${sha256} may be
- * NULL. On a worker. -1: *err. */
+ * through the digests that they are signed and checked with; ${sha256} and
+ * ${sum} (of the request's checksum) may be NULL. On a worker. -1: *err. */
 int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
     unsigned char *body, unsigned char *md5, unsigned char *sha256,
-    struct error *err);
+    unsigned char *sum, struct error *err);
 
 /* transfer_parts.c */
 

@@ -45,6 +45,7 @@ struct job *transfer_job_new(struct transfer *t,
 	j->local = row->local;
 	j->remote = row->remote;
 	signature_etag_keep(&j->remote.etag, j->etag);
+	j->earlier = row->error == NULL ? NULL : alloc_string(row->error);
 	j->attempts = row->attempts;
 	j->since_ns = row->since_ns;
 	t->alive++;
@@ -99,10 +100,12 @@ static void job_free(struct job *j)
 	transfer_parts_free(j->parts);
 	ops->write_abandon(j->writer);
 	digest_free(j->md5_run);
+	digest_free(j->told_run);
 	free(j->body);
 	free(j->key);
 	free(j->reason);
 	free(j->detail);
+	free(j->earlier);
 	free(j);
 	t->alive--;
 }
@@ -162,8 +165,6 @@ void transfer_job_agreed(struct job *j)
 {
 	struct transfer *t = j->t;
 	const struct cycle_events *events = t->request->events;
-	bool etag_is_md5 =
-	    signature_etag_may_be_md5(&j->remote.etag) && !j->etag_not_md5;
 	const struct manifest_entry entry = {
 		.key = j->key,
 		.key_len = j->key_len,
@@ -171,7 +172,8 @@ void transfer_job_agreed(struct job *j)
 		.flags = j->racy ? MANIFEST_FLAG_RACY : 0,
 		.local = j->local,
 		.remote = j->remote,
-		.md5 = etag_is_md5 || j->in_parts ? NULL : j->md5,
+		.md5 = transfer_content_is_etag(j) || j->in_parts ? NULL :
+		    j->md5,
 	};
 	int status = manifest_entry_put(t->request->manifest, &entry);
 
@@ -288,6 +290,23 @@ static void record_refused(struct job *j, const struct s3_result *result)
 	record_deferred(j, &stopped);
 }
 
+/* Its listing did not tell, so it is the answer that is remembered. */
+static void record_archived(struct job *j, const struct error *error)
+{
+	const struct cycle_events *events = j->t->request->events;
+
+	free(j->detail);
+	j->detail = alloc_string(survey_archived);
+	put_row(j, ACTION_NONE, decide_reason_name(REASON_ARCHIVED), 0,
+	    clock_wall_ns() + SURVEY_ARCHIVED_PAUSE_NS, error->text);
+	j->t->result->waiting++;
+	if (events->deferred != NULL)
+		events->deferred(events->arg, j->action, j->key, j->key_len,
+		    error);
+	j->t->keys_done++;
+	job_free(j);
+}
+
 /* A request that did not end in S3_DONE. */
 void transfer_job_refused(struct job *j, const struct s3_result *result)
 {
@@ -307,11 +326,7 @@ void transfer_job_refused(struct job *j, const struct s3_result *result)
 			error.kind = ERROR_STOPPED;
 		break;
 	case S3_ARCHIVED:
-		put_row(j, ACTION_NONE, decide_reason_name(REASON_ARCHIVED),
-		    j->attempts, 0, error.text);
-		j->t->result->waiting++;
-		j->t->keys_done++;
-		job_free(j);
+		record_archived(j, &error);
 		return;
 	case S3_DENIED:
 	case S3_FAILED:
@@ -319,16 +334,6 @@ void transfer_job_refused(struct job *j, const struct s3_result *result)
 		break;
 	}
 	transfer_job_failed(j, &error);
-}
-
-int transfer_job_check_md5(const struct job *j, const struct etag *etag,
-    struct error *err)
-{
-	if (j->etag_not_md5 || !signature_etag_may_be_md5(etag) ||
-	    memcmp(etag->bytes, j->md5, DIGEST_MD5_SIZE) == 0)
-		return 0;
-	return error_set(err, ERROR_INTEGRITY,
-	    "the content's MD5 is not what the object's ETag says");
 }
 
 /* The server has something else than we sent. The object stays as it is (we

@@ -291,6 +291,7 @@ static void put_done(void *arg, const struct s3_result *result)
 	if (result->outcome != S3_DONE) {
 		part_failed(s, result);
 	} else if (result->etag_not_md5 ||
+	    s->j->t->etags != TRANSFER_ETAGS_MD5 ||
 	    !signature_etag_may_be_md5(&result->etag) ||
 	    is_md5(&result->etag, part->md5)) {
 		name_part(part, &result->etag);
@@ -339,6 +340,7 @@ static void put_part(struct sending *s)
 		.size = s->size,
 		.sha256 = bucket->ops->signs_payload(bucket) ? s->sha256
 							     : NULL,
+		.md5 = j->parts->items[s->number - 1].md5,
 		.upload_id = j->parts->upload_id,
 		.part_number = s->number,
 		.mtime_ns = INT64_MIN,
@@ -357,7 +359,7 @@ static void hash_part(void *arg)
 	transfer_upload_hash(j, s->offset, s->size, NULL,
 	    j->parts->items[s->number - 1].md5,
 	    req->bucket->ops->signs_payload(req->bucket) ? s->sha256 : NULL,
-	    &s->error);
+	    NULL, &s->error);
 }
 
 static void part_hashed(void *arg)

@@ -11,11 +11,15 @@
 
 int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
     unsigned char *body, unsigned char *md5_out, unsigned char *sha256_out,
-    struct error *err)
+    unsigned char *sum_out, struct error *err)
 {
+	enum s3_checksum kind = j->t->request->checksum;
 	const struct tree_ops *ops = j->t->request->tree->ops;
 	struct digest *md5 = digest_new(DIGEST_MD5);
 	struct digest *sha256 = sha256_out ? digest_new(DIGEST_SHA256) : NULL;
+	bool is_sha256 = sha256_out && kind == S3_CHECKSUM_SHA256;
+	struct digest *sum = !sum_out || kind == S3_CHECKSUM_NONE || is_sha256 ?
+	    NULL : digest_new(s3_checksum_digest(kind));
 	unsigned char *buf = body ? body : alloc_bytes(TRANSFER_CHUNK);
 	int64_t done = 0;
 	ssize_t got = 0;
@@ -34,15 +38,22 @@ int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
 		digest_update(md5, at, (size_t)got);
 		if (sha256)
 			digest_update(sha256, at, (size_t)got);
+		if (sum)
+			digest_update(sum, at, (size_t)got);
 		done += got;
 	}
 	if (done == size) {
 		digest_final(md5, md5_out);
 		if (sha256)
 			digest_final(sha256, sha256_out);
+		if (sum)
+			digest_final(sum, sum_out);
+		else if (sum_out && is_sha256)
+			memcpy(sum_out, sha256_out, DIGEST_SHA256_SIZE);
 	}
 	digest_free(md5);
 	digest_free(sha256);
+	digest_free(sum);
 	if (!body)
 		free(buf);
 	return done == size ? 0 : -1;
@@ -56,7 +67,8 @@ static int hash_file(struct job *j)
 	if (!j->streamed)
 		j->body = alloc_bytes((size_t)j->local.size + 1);
 	return transfer_upload_hash(j, 0, j->local.size, j->body, j->md5,
-	    bucket->ops->signs_payload(bucket) ? j->sha256 : NULL, &j->error);
+	    bucket->ops->signs_payload(bucket) ? j->sha256 : NULL, j->checksum,
+	    &j->error);
 }
 
 static void prepare_upload(void *arg)
@@ -136,10 +148,16 @@ static void upload_done(void *arg, const struct s3_result *result)
 	};
 	signature_etag_keep(&j->remote.etag, j->etag);
 	j->etag_not_md5 = result->etag_not_md5;
-	if (transfer_job_check_md5(j, &j->remote.etag, &error) < 0)
+	j->verified = result->receipt == S3_RECEIPT_SAME;
+	if (result->receipt == S3_RECEIPT_DIFFERS) {
+		error_set(&error, ERROR_INTEGRITY, "the server's checksum of "
+		    "what was sent is another one");
 		transfer_job_damaged(j, &error);
-	else
+	} else if (transfer_content_judge(j, &error) < 0) {
+		transfer_content_read_back(j, &error);
+	} else {
 		transfer_job_agreed(j);
+	}
 }
 
 static void upload_prepared(void *arg)
@@ -151,6 +169,9 @@ static void upload_prepared(void *arg)
 		.key_len = j->key_len,
 		.size = j->local.size,
 		.sha256 = bucket->ops->signs_payload(bucket) ? j->sha256 : NULL,
+		.md5 = j->md5,
+		.checksum = j->t->request->checksum == S3_CHECKSUM_NONE ?
+		    NULL : j->checksum,
 		.if_none_match = true,
 		.mtime_ns = j->local.mtime_ns,
 		.read = read_upload,

@@ -281,18 +281,25 @@ is "its upload is left alone" 1 "$(uploads)"
 
 # ---- damage, refusal, stop --------------------------------------------------
 
-fresh
+# taught: a machine that has seen that this bucket's ETags are MD5s.
+taught() {
+	fresh
+	mv "$(root "$name")/$name/big" "$work/later"
+	echo small >"$(root "$name")/$name/small"
+	up "$name"
+	mv "$work/later" "$(root "$name")/$name/big"
+}
+taught
 faults "UPLOAD_PART nth=3 times=1 wrong-etag" >/dev/null
 up "$name"
 expect 0 "a part that arrived damaged is sent again"
 same "and all is whole" "$name/big" "$work/forty"
-fresh
-faults "UPLOAD_PART nth=3 wrong-etag" "UPLOAD_PART nth=4 wrong-etag" \
-    "UPLOAD_PART nth=5 wrong-etag" "UPLOAD_PART wrong-etag" >/dev/null
+taught
+faults "UPLOAD_PART wrong-etag" >/dev/null
 up "$name"
 expect 1 "one that always arrives damaged fails"
 expect_text err "is not what the server says" "and it says so"
-is "no object is made of it" "" "$(remote_list | grep "$name")"
+is "no object is made of it" "" "$(remote_list | grep "$name/big")"
 fresh
 faults "CREATE_UPLOAD deny" >/dev/null
 up "$name"

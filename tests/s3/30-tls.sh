@@ -52,6 +52,17 @@ get large
 list
 E
 answers "with the right CA all is well" 5 "* done 200 1 *"
+ask --ca-bundle "$work/ca.pem" --attempts 2 <<E
+put true 3000 new md5
+run
+put false 3000 new md5 lie
+run
+get false
+E
+answer "the MD5 of a body that is not signed goes with it" "put true done *"
+answer "and where it is another, the server takes nothing" "put false failed \
+400 2 *BadDigest*"
+answer "nothing at all" "get false absent 404 *"
 ask --ca-bundle "$work/ca.pem" --endpoint "https://127.0.0.1:${endpoint##*:}" \
     <<<"get small"
 answer "an address may stand in a certificate, too" "get small done 200 *"

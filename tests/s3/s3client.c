@@ -3,7 +3,7 @@
  * Asks an S3 server through src/s3, for tests. Requests are lines of standard
  * input, all submitted at once; each answer is a line of standard output.
  *
- *   put KEY SIZE [new] [same=ETAG] [lie] [break=OFFSET] [chain=COUNT]
+ *   put KEY SIZE [new] [same=ETAG] [md5] [lie] [break=OFFSET] [chain=COUNT]
  *   get KEY [same=ETAG] [stop=BYTES] [refuse] [range=OFFSET+LENGTH]
  *   delete KEY [same=ETAG]
  *   copy KEY from=KEY [new] [same=ETAG]
@@ -56,7 +56,8 @@ struct job {
 	size_t key_len;
 	int64_t size;
 	unsigned char sha256[DIGEST_SHA256_SIZE];
-	bool if_new, refuse, lie;
+	unsigned char md5[DIGEST_MD5_SIZE];
+	bool if_new, with_md5, refuse, lie;
 	int64_t break_at; /* of a PUT; -1: not */
 	int64_t stop_at;  /* of a GET; -1: not */
 	int chain;        /* further puts, from within done */
@@ -106,6 +107,7 @@ static void fill(unsigned char *buf, int64_t offset, size_t len)
 static void digest_content(struct job *job)
 {
 	struct digest *sha256 = digest_new(DIGEST_SHA256);
+	struct digest *md5 = digest_new(DIGEST_MD5);
 	unsigned char buf[65536];
 
 	for (int64_t at = 0; at < job->size; at += (int64_t)sizeof(buf)) {
@@ -114,10 +116,14 @@ static void digest_content(struct job *job)
 
 		fill(buf, job->at + at, len);
 		digest_update(sha256, buf, len);
+		digest_update(md5, buf, len);
 	}
 	digest_final(sha256, job->sha256);
+	digest_final(md5, job->md5);
 	job->sha256[0] ^= job->lie;
+	job->md5[0] ^= job->lie;
 	digest_free(sha256);
+	digest_free(md5);
 }
 
 /* ---- answers ------------------------------------------------------------ */
@@ -277,6 +283,7 @@ static void ask_put(struct job *job)
 	struct s3_put put = { .key = job->key, .key_len = job->key_len,
 		.size = job->size,
 		.sha256 = s3_signs_payload(s3) ? job->sha256 : NULL,
+		.md5 = job->with_md5 ? job->md5 : NULL,
 		.if_match = job->etag.len ? &job->etag : NULL,
 		.if_none_match = job->if_new, .mtime_ns = INT64_MIN,
 		.upload_id = is_part ? upload.id : NULL,
@@ -428,7 +435,9 @@ static void set_word(struct job *job, const char *word)
 	else if (strcmp(word, "refuse") == 0)
 		job->refuse = true;
 	else if (strcmp(word, "lie") == 0)
-		job->lie = true; /* about the SHA-256 */
+		job->lie = true; /* about the checksums */
+	else if (strcmp(word, "md5") == 0)
+		job->with_md5 = true;
 	else if (strncmp(word, "same=", 5) == 0)
 		signature_etag_parse(value, strlen(value), job->etag_room,
 		    &job->etag);

@@ -22,6 +22,21 @@ void body_to_text(struct request *r)
 	r->body_is_text = true;
 }
 
+static const struct {
+	const char *header;
+	enum digest_kind kind;
+} checksums[] = {
+	{ "x-amz-checksum-crc32c", DIGEST_CRC32C },
+	{ "x-amz-checksum-sha256", DIGEST_SHA256 },
+	{ "x-amz-checksum-crc64nvme", DIGEST_CRC64NVME },
+};
+#define CHECKSUMS (sizeof(checksums) / sizeof(checksums[0]))
+
+const char *body_checksum(size_t i)
+{
+	return i < CHECKSUMS ? checksums[i].header : NULL;
+}
+
 /* The hex SHA-256 that the body must have; NULL: none is told. */
 static const char *promised_sha256(const struct request *r)
 {
@@ -39,6 +54,12 @@ void body_begin(struct request *r)
 		r->sha256 = digest_new(DIGEST_SHA256);
 	if (r->staged || request_header(r, "Content-MD5"))
 		r->md5 = digest_new(DIGEST_MD5);
+	for (size_t i = 0; i < CHECKSUMS && !r->checksum; i++)
+		if (request_header(r, checksums[i].header)) {
+			r->checksum_header = checksums[i].header;
+			r->checksum_kind = checksums[i].kind;
+			r->checksum = digest_new(checksums[i].kind);
+		}
 }
 
 void body_append(struct request *r, const void *bytes, size_t len)
@@ -47,6 +68,8 @@ void body_append(struct request *r, const void *bytes, size_t len)
 		digest_update(r->sha256, bytes, len);
 	if (r->md5)
 		digest_update(r->md5, bytes, len);
+	if (r->checksum)
+		digest_update(r->checksum, bytes, len);
 	if (r->staged && store_append(r->staged, bytes, len) < 0 &&
 	    r->status == 0)
 		reply_error(r, "InternalError", NULL);
@@ -87,9 +110,32 @@ static int verify_md5(struct request *r)
 	    NULL);
 }
 
+static int verify_checksum(struct request *r)
+{
+	size_t size = digest_size(r->checksum_kind);
+	unsigned char promised[DIGEST_MAX], sum[DIGEST_MAX];
+
+	if (!r->checksum)
+		return 0;
+	if (digest_unbase64(request_header(r, r->checksum_header), promised,
+		size) < 0)
+		return reply_error_as(r, 400, "InvalidRequest",
+		    "Value for x-amz-checksum- header is invalid.", NULL);
+	digest_final(r->checksum, sum);
+	return memcmp(sum, promised, size) == 0
+	    ? 0
+	    : reply_error_as(r, 400, "BadDigest",
+		  "The checksum you specified did not match the calculated "
+		  "checksum.",
+		  NULL);
+}
+
 int body_verify(struct request *r)
 {
 	if (r->staged && r->staged->filled != r->staged->size)
 		return reply_error(r, "IncompleteBody", NULL);
-	return verify_sha256(r) < 0 || verify_md5(r) < 0 ? -1 : 0;
+	return verify_sha256(r) < 0 || verify_md5(r) < 0 ||
+		verify_checksum(r) < 0
+	    ? -1
+	    : 0;
 }

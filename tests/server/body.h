@@ -11,6 +11,8 @@
 
 /* Stages r->staged for this key; 0, or -1 with an error answered. */
 int body_to_object(struct request *r, const struct strbuf *headers);
+/* "x-amz-checksum-…": kinds that are known; NULL: past the last. */
+const char *body_checksum(size_t i);
 /* The body becomes r->text. */
 void body_to_text(struct request *r);
 /* Call once all of that is decided. */

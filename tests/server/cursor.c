@@ -84,12 +84,13 @@ bool cursor_entry(struct cursor *c, struct entry *entry)
 
 	if (c->order > 0) {
 		*entry = (struct entry){ c->key, syn->key_len, syn->size,
-			SYNTHETIC_MTIME_MS, syn->etag, "STANDARD", false };
+			SYNTHETIC_MTIME_MS, syn->etag, "STANDARD", NULL, false };
 		return true;
 	}
 	if (!o)
 		return false;
 	*entry = (struct entry){ object_key(o), o->key_len, o->size,
-		o->mtime_ms, o->etag, o->storage_class, true };
+		o->mtime_ms, o->etag, o->storage_class,
+		object_is_archived(o) ? object_restore(o) : NULL, true };
 	return true;
 }

@@ -19,6 +19,7 @@ struct entry {
 	int64_t mtime_ms;
 	const char *etag;
 	const char *storage_class;
+	const char *restore; /* of what is archived: see object_restore */
 	bool lasting; /* key stays valid until cursor_end */
 };
 

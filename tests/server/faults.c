@@ -108,6 +108,11 @@ static const struct effect_word {
 	{ WORD("short", MAYBE), NUMBER(short_by) },
 	{ WORD("wrong-length", MAYBE), NUMBER(long_by) },
 	{ WORD("kms", WORD), FLAG(kms) },
+	{ WORD("opaque-etag", WORD), FLAG(opaque_etag) },
+	{ WORD("wrong-checksum", WORD), FLAG(wrong_checksum) },
+	{ WORD("object-lock", WORD), FLAG(object_lock) },
+	{ WORD("requester-pays", WORD), FLAG(requester_pays) },
+	{ WORD("reject-attributes", WORD), FLAG(reject_attributes) },
 	{ WORD("archived", WORD), FLAG(archived) },
 };
 

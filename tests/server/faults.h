@@ -65,6 +65,11 @@ struct fault {
 	bool reject_conditions;
 	bool corrupt;
 	bool kms;
+	bool opaque_etag;
+	bool wrong_checksum;
+	bool object_lock;
+	bool requester_pays;
+	bool reject_attributes;
 	bool archived;
 };
 

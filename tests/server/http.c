@@ -46,6 +46,13 @@ static const char *fault_key(const struct request *r)
 	return r->key_len == 0 && prefix ? prefix->value : r->key;
 }
 
+static bool offers_to_pay(const struct request *r)
+{
+	const char *payer = request_header(r, "x-amz-request-payer");
+
+	return payer && strcmp(payer, "requester") == 0;
+}
+
 static int begin_operation(struct request *r)
 {
 	struct server *server = r->server;
@@ -59,6 +66,8 @@ static int begin_operation(struct request *r)
 		return -1;
 	if (*r->bucket_name && !r->bucket && !operation_makes_bucket(r->op))
 		return reply_error(r, "NoSuchBucket", NULL);
+	if (r->fault.requester_pays && !offers_to_pay(r))
+		return reply_error(r, "AccessDenied", NULL);
 	return r->op->begin ? r->op->begin(r) : 0;
 }
 

@@ -376,6 +376,26 @@ static const char *class_shown(const struct request *r,
 						       : entry->storage_class;
 }
 
+static bool wants_restore_status(const struct request *r)
+{
+	const char *wanted =
+	    request_header(r, "x-amz-optional-object-attributes");
+
+	return wanted && strstr(wanted, "RestoreStatus");
+}
+
+static void add_restore_status(struct strbuf *out, const char *restore)
+{
+	bool done = strstr(restore, "expiry-date") != NULL;
+
+	strbuf_addf(out,
+	    "<RestoreStatus><IsRestoreInProgress>%s</IsRestoreInProgress>"
+	    "%s</RestoreStatus>",
+	    done ? "false" : "true",
+	    done ? "<RestoreExpiryDate>2038-01-19T00:00:00.000Z"
+		   "</RestoreExpiryDate>" : "");
+}
+
 static void add_contents(struct strbuf *out, const struct query *q,
     const struct request *r, const struct entry *entry)
 {
@@ -389,7 +409,10 @@ static void add_contents(struct strbuf *out, const struct query *q,
 	add_digits(out, entry->size);
 	strbuf_adds(out, "</Size><StorageClass>");
 	strbuf_adds(out, class_shown(r, entry));
-	strbuf_adds(out, "</StorageClass></Contents>");
+	strbuf_adds(out, "</StorageClass>");
+	if (entry->restore && wants_restore_status(r))
+		add_restore_status(out, entry->restore);
+	strbuf_adds(out, "</Contents>");
 }
 
 static void add_next_token(struct request *r, const struct query *q,
@@ -482,6 +505,10 @@ void list_objects(struct request *r)
 
 	if (parse_query(r, &q) < 0)
 		return;
+	if (r->fault.reject_attributes && wants_restore_status(r)) {
+		reply_error(r, "NotImplemented", NULL);
+		return;
+	}
 	page = alloc_bytes(sizeof(*page));
 	page->count = page->arena_len = 0;
 	page->arena = NULL;

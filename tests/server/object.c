@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "text.h"
 
 struct object *object_new(const char *key, size_t key_len, const char *headers,
     size_t headers_len, int64_t size, bool in_memory)
@@ -74,4 +75,18 @@ bool object_is_archived(const struct object *o)
 {
 	return strcmp(o->storage_class, "GLACIER") == 0 ||
 	    strcmp(o->storage_class, "DEEP_ARCHIVE") == 0;
+}
+
+const char *object_restore(const struct object *o)
+{
+	return text_pair_value(object_headers(o), o->headers_len,
+	    "x-amz-restore");
+}
+
+bool object_is_readable(const struct object *o)
+{
+	const char *restore =
+	    object_is_archived(o) ? object_restore(o) : "expiry-date";
+
+	return restore && strstr(restore, "expiry-date");
 }

@@ -53,7 +53,11 @@ static inline const char *object_headers(const struct object *o)
 
 /* "STANDARD" and its like as a static string; NULL: there is no such class. */
 const char *object_storage_class(const char *name);
-/* Must be restored before it can be read. */
+/* Of a class that must be restored before it can be read. */
 bool object_is_archived(const struct object *o);
+/* x-amz-restore as S3 has it: 'ongoing-request="true"', or "false" and an
+ * expiry-date; NULL: was never asked for. */
+const char *object_restore(const struct object *o);
+bool object_is_readable(const struct object *o);
 
 #endif

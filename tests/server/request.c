@@ -128,6 +128,7 @@ void request_free(struct request *r)
 	strbuf_release(&r->body);
 	strbuf_release(&r->text);
 	digest_free(r->sha256);
+	digest_free(r->checksum);
 	digest_free(r->md5);
 	object_unref(r->staged);
 	free(r->target);

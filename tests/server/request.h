@@ -70,6 +70,9 @@ struct request {
 	int64_t received;
 	struct digest *sha256, *md5; /* of the body, where they are needed */
 	unsigned char md5_sum[DIGEST_MD5_SIZE];
+	const char *checksum_header; /* what body_checksum found, or NULL */
+	enum digest_kind checksum_kind;
+	struct digest *checksum;
 	struct object *staged; /* where an object's or part's body goes */
 	struct strbuf text;    /* where any other body goes */
 	bool body_is_text;

@@ -321,6 +321,54 @@ objects() {
 	s3 /demo/x -T "$dir/hello" -H 'x-amz-storage-class: GLACIER'
 	s3 /demo/x
 	answers "what is archived cannot be read" 403 InvalidObjectState
+	server_ask PUT object/demo/restored -T "$dir/hello" \
+	    -H 'x-amz-storage-class: GLACIER' -H \
+	    'x-amz-restore: ongoing-request="false", expiry-date="some day"'
+	server_ask PUT object/demo/restoring -T "$dir/hello" \
+	    -H 'x-amz-storage-class: DEEP_ARCHIVE' \
+	    -H 'x-amz-restore: ongoing-request="true"'
+	s3 /demo/restored
+	answers "unless it was restored" 200 hello
+	is "which is said" "$(header x-amz-restore | cut -c1-23)" \
+	    'ongoing-request="false"'
+	s3 /demo/restoring
+	answers "whole" 403 InvalidObjectState
+	s3 '/demo?list-type=2&prefix=restor'
+	is "a listing tells of it on demand" \
+	    "$(grep -c RestoreStatus "$dir/said")" 0
+	s3 '/demo?list-type=2&prefix=restor' \
+	    -H 'x-amz-optional-object-attributes: RestoreStatus'
+	is "of both" "$(grep -o '<IsRestoreInProgress>[a-z]*' "$dir/said" |
+	    sort | paste -sd' ')" \
+	    "<IsRestoreInProgress>false <IsRestoreInProgress>true"
+	is "and of an end" "$(grep -o '<RestoreExpiryDate>' "$dir/said" |
+	    wc -l)" 1
+	hello_crc32c=mnG7TA==
+	s3 /demo/sum -T "$dir/hello" -H "x-amz-checksum-crc32c: $hello_crc32c"
+	is "a checksum is repeated" "$(header x-amz-checksum-crc32c)" \
+	    "$hello_crc32c"
+	s3 /demo/sum
+	is "told on demand" "$(header x-amz-checksum-crc32c)" ""
+	s3 /demo/sum -H 'x-amz-checksum-mode: ENABLED'
+	is "of the whole" "$(header x-amz-checksum-crc32c)" "$hello_crc32c"
+	s3 /demo/sum -H 'x-amz-checksum-mode: ENABLED' -H 'Range: bytes=0-1'
+	is "only" "$(header x-amz-checksum-crc32c)" ""
+	s3 /demo/sum -T "$dir/hello" -H 'x-amz-checksum-crc32c: AAAAAA=='
+	answers "a wrong checksum is 400" 400 '<Code>BadDigest<'
+	s3 /demo/sum -T "$dir/hello" -H 'x-amz-checksum-crc64nvme: AAAA'
+	answers "so is none" 400 '<Code>InvalidRequest<'
+	s3 /demo/acl -T "$dir/hello" -H 'x-amz-acl: public-read' \
+	    -H 'x-amz-server-side-encryption: aws:kms' \
+	    -H 'x-amz-server-side-encryption-aws-kms-key-id: alias/k'
+	answers "canned ACLs and keys are taken" 200
+	s3 /demo/acl
+	is "an ACL is not told" "$(header x-amz-acl)" ""
+	is "but with which key" \
+	    "$(header x-amz-server-side-encryption-aws-kms-key-id)" alias/k
+	server_ask GET object/demo/acl -o /dev/null -D "$dir/head"
+	is "but to tests" "$(header x-amz-acl)" public-read
+	s3 /demo/acl -T "$dir/hello" -H 'x-amz-acl: everybody'
+	answers "others are not" 400 InvalidArgument
 	s3 /demo/x -T "$dir/hello" -H 'x-amz-storage-class: OLD'
 	answers "an unknown storage class is 400" 400 InvalidStorageClass
 	s3 /demo/x -T "$dir/hello" -H 'x-amz-server-side-encryption: aws:kms'
@@ -566,6 +614,37 @@ answer_faults() {
 	is "and has no MD5" "$(header etag |
 	    grep -cE '^"[0-9a-f]{32}"$') $(header etag |
 	    grep -c "$(md5 <"$dir/hello")")" "1 0"
+	server_faults 'PUT opaque-etag'
+	s3 /demo/opaque -T "$dir/hello"
+	is "opaque-etag has no MD5, and does not say so" "$(header etag |
+	    grep -cE '^"[0-9a-f]{32}"$') $(header etag |
+	    grep -c "$(md5 <"$dir/hello")") $(header x-amz-server-side-encryption)" \
+	    "1 0 "
+	server_faults 'PUT wrong-checksum'
+	s3 /demo/sum -T "$dir/hello" -H "x-amz-checksum-crc32c: $hello_crc32c"
+	is "wrong-checksum is wrong" "$status $(header x-amz-checksum-crc32c |
+	    grep -cF "$hello_crc32c")" "200 0"
+	server_faults 'PUT object-lock'
+	s3 /demo/lock -T "$dir/hello"
+	answers "object-lock wants a checksum" 400 \
+	    'Content-MD5 OR x-amz-checksum- HTTP header is required'
+	s3 /demo/lock -T "$dir/hello" \
+	    -H "x-amz-checksum-crc32c: $hello_crc32c"
+	answers "any will do" 200
+	s3 /demo/lock -T "$dir/hello" -H "Content-MD5: $(openssl md5 -binary \
+	    "$dir/hello" | base64)"
+	answers "an MD5, too" 200
+	server_faults 'ANY requester-pays'
+	s3 /demo/lock
+	answers "requester-pays wants an offer" 403 AccessDenied
+	s3 /demo/lock -H 'x-amz-request-payer: requester'
+	answers "to pay" 200
+	server_faults 'LIST reject-attributes'
+	s3 '/demo?list-type=2' \
+	    -H 'x-amz-optional-object-attributes: RestoreStatus'
+	answers "reject-attributes refuses" 501 NotImplemented
+	s3 '/demo?list-type=2'
+	answers "only those" 200
 	server_faults 'ANY key=arch* archived'
 	put arch1 x
 	s3 /demo/arch1

@@ -84,7 +84,7 @@ int upload_part_begin(struct request *r)
 		    "Part number must be an integer between 1 and 10000, "
 		    "inclusive",
 		    NULL);
-	if (verb_check_upload(r) < 0)
+	if (verb_check_upload(r) < 0 || verb_check_lock(r) < 0)
 		return -1;
 	if (!has_upload(r))
 		return reply_error(r, "NoSuchUpload", NULL);

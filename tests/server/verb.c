@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "body.h"
@@ -21,15 +22,30 @@
 #define METADATA_MAX 2048
 #define HEADERS_MAX (32 << 10)
 #define SSE "x-amz-server-side-encryption"
+#define SSE_KEY SSE "-aws-kms-key-id"
+#define ACL "x-amz-acl"
+#define RESTORE "x-amz-restore"
 
 /* ---- writing ---- */
+
+static bool is_checksum(const char *name)
+{
+	const char *known;
+
+	for (size_t i = 0; (known = body_checksum(i)); i++)
+		if (strcasecmp(known, name) == 0)
+			return true;
+	return false;
+}
 
 static bool is_stored(const char *name)
 {
 	static const char *const names[] = { "Content-Type", "Cache-Control",
 		"Content-Encoding", "Content-Disposition", "Content-Language",
-		"Expires", "x-amz-storage-class", SSE };
+		"Expires", "x-amz-storage-class", SSE, SSE_KEY, ACL, RESTORE };
 
+	if (is_checksum(name))
+		return true;
 	if (strncasecmp(name, "x-amz-meta-", 11) == 0)
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -42,6 +58,37 @@ struct gathering {
 	struct strbuf *headers;
 	size_t metadata; /* bytes of it */
 };
+
+/* Is ${value} one of the ${count} ${words}? */
+static bool is_word(const char *value, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], value) == 0)
+			return true;
+	return false;
+}
+
+static int check_properties(struct request *r)
+{
+	static const char *const acls[] = { "private", "public-read",
+		"public-read-write", "authenticated-read", "aws-exec-read",
+		"bucket-owner-read", "bucket-owner-full-control" };
+	static const char *const encryptions[] = { "AES256", "aws:kms",
+		"aws:kms:dsse" };
+	const char *class = request_header(r, "x-amz-storage-class");
+	const char *acl = request_header(r, ACL);
+	const char *sse = request_header(r, SSE);
+
+	if (class && !object_storage_class(class))
+		return reply_error(r, "InvalidStorageClass", NULL);
+	if ((acl && !is_word(acl, acls, 7)) ||
+	    (sse && !is_word(sse, encryptions, 3)) ||
+	    (request_header(r, SSE_KEY) &&
+		(!sse || !text_begins(sse, "aws:kms"))) ||
+	    (request_header(r, RESTORE) && !r->is_control))
+		return reply_error(r, "InvalidArgument", NULL);
+	return 0;
+}
 
 static enum MHD_Result gather(void *arg, enum MHD_ValueKind kind,
     const char *name, const char *value)
@@ -69,10 +116,9 @@ static enum MHD_Result gather(void *arg, enum MHD_ValueKind kind,
 int verb_stored_headers(struct request *r, struct strbuf *headers)
 {
 	struct gathering g = { headers, 0 };
-	const char *class = request_header(r, "x-amz-storage-class");
 
-	if (class && !object_storage_class(class))
-		return reply_error(r, "InvalidStorageClass", NULL);
+	if (check_properties(r) < 0)
+		return -1;
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, gather, &g);
 	if (g.metadata > METADATA_MAX)
 		return reply_error_as(r, 400, "MetadataTooLarge",
@@ -100,6 +146,21 @@ int verb_check_upload(struct request *r)
 	if (r->length > PUT_MAX)
 		return reply_error(r, "EntityTooLarge", NULL);
 	return 0;
+}
+
+int verb_check_lock(struct request *r)
+{
+	const char *name;
+
+	if (!r->fault.object_lock || request_header(r, "Content-MD5"))
+		return 0;
+	for (size_t i = 0; (name = body_checksum(i)); i++)
+		if (request_header(r, name))
+			return 0;
+	return reply_error_as(r, 400, "InvalidRequest",
+	    "Content-MD5 OR x-amz-checksum- HTTP header is required for Put "
+	    "Object requests with Object Lock parameters",
+	    NULL);
 }
 
 int verb_write_condition(struct request *r, struct condition *condition)
@@ -183,7 +244,7 @@ int verb_put_begin(struct request *r)
 	struct condition condition;
 	int result = -1;
 
-	if (verb_check_upload(r) == 0 &&
+	if (verb_check_upload(r) == 0 && verb_check_lock(r) == 0 &&
 	    verb_write_condition(r, &condition) == 0 &&
 	    result_of(r,
 		store_check(r->server->store, r->bucket, r->key, r->key_len,
@@ -204,22 +265,41 @@ static bool hides_md5(const struct object *o)
 	return sse && text_begins(sse, "aws:kms");
 }
 
+/* What the answer to a PUT says besides the ETag. */
+static void reply_kept(struct request *r, const char *sse)
+{
+	const char *sum = r->checksum_header
+	    ? request_header(r, r->checksum_header)
+	    : NULL;
+
+	if (sse)
+		reply_header(r, SSE, sse);
+	if (sum)
+		reply_headerf(r, r->checksum_header, "%c%s",
+		    !r->fault.wrong_checksum ? *sum
+			: *sum == 'A'        ? 'B'
+					     : 'A',
+		    sum + 1);
+}
+
 void verb_put(struct request *r)
 {
-	bool kms = hides_md5(r->staged);
+	const char *sse = text_pair_value(object_headers(r->staged),
+	    r->staged->headers_len, SSE);
+	char *kept = sse ? alloc_string(sse) : NULL;
 	struct condition condition;
 	char etag[OBJECT_ETAG_MAX];
 
-	if (kms)
+	if (hides_md5(r->staged) || r->fault.opaque_etag)
 		r->md5_sum[0] ^= 0x5a;
 	digest_hex(r->md5_sum, sizeof(r->md5_sum), etag);
-	if (verb_write_condition(r, &condition) < 0 ||
-	    verb_store(r, etag, &condition) < 0)
-		return;
-	r->status = 200;
-	verb_reply_etag(r, etag);
-	if (kms)
-		reply_header(r, SSE, "aws:kms");
+	if (verb_write_condition(r, &condition) == 0 &&
+	    verb_store(r, etag, &condition) == 0) {
+		r->status = 200;
+		verb_reply_etag(r, etag);
+		reply_kept(r, kept);
+	}
+	free(kept);
 }
 
 void verb_delete(struct request *r)
@@ -265,6 +345,17 @@ static enum range parse_range(const char *header, int64_t size, int64_t *from,
 	return RANGE_VALID;
 }
 
+/* Checksums are of the whole, and told on demand; the ACL is for tests. */
+static bool is_told(const struct request *r, const char *name)
+{
+	const char *mode = request_header(r, "x-amz-checksum-mode");
+
+	if (is_checksum(name))
+		return r->status == 200 && mode &&
+		    strcmp(mode, "ENABLED") == 0;
+	return strcasecmp(name, ACL) != 0 || r->is_control;
+}
+
 static void reply_object_headers(struct request *r, const struct object *o)
 {
 	char date[TEXT_DATE_MAX];
@@ -278,7 +369,7 @@ static void reply_object_headers(struct request *r, const struct object *o)
 	reply_header(r, "Accept-Ranges", "bytes");
 	while ((name = text_next_pair(object_headers(o), o->headers_len, &at,
 		    &value))) {
-		if (strcmp(value, "STANDARD") != 0)
+		if (strcmp(value, "STANDARD") != 0 && is_told(r, name))
 			reply_header(r, name, value);
 		typed |= strcasecmp(name, "Content-Type") == 0;
 	}
@@ -350,7 +441,7 @@ void verb_get(struct request *r)
 		reply_error(r, "NoSuchKey", NULL);
 		return;
 	}
-	if (!head && (r->fault.archived || object_is_archived(o)))
+	if (!head && (r->fault.archived || !object_is_readable(o)))
 		reply_error(r, "InvalidObjectState", NULL);
 	else if (!is_refused(r, o)) {
 		reply_object(r, o, fd);

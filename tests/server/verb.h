@@ -19,6 +19,8 @@ void verb_delete(struct request *r);
 int verb_check_upload(struct request *r);
 /* The request's headers that are kept with an object. 0, or -1 and an error. */
 int verb_stored_headers(struct request *r, struct strbuf *headers);
+/* A bucket with object lock wants a checksum: 0, or -1 and an error. */
+int verb_check_lock(struct request *r);
 /* If-Match and If-None-Match of a write; 0, or -1 and an error. */
 int verb_write_condition(struct request *r, struct condition *condition);
 /* Stores r->staged under ${etag}; 0, or -1 and an error. */

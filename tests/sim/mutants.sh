@@ -89,10 +89,16 @@ mutant look-before-the-last-bytes src/sync/transfer_upload.c \
     's/= (ops->read_at\(j->reader, offset, buf)/= ops->read_check(j->reader, &j->local, err) < 0 ? -1 : \1/; s/offset \+ got >= j->local.size/false/'
 mutant no-look-after-hashing src/sync/transfer_upload.c \
     's/\tops->read_check\(j->reader, &j->local, &j->error\);\n//'
-mutant no-md5 src/sync/transfer_job.c \
-    's/(int transfer_job_check_md5\(.*?\{\n)/\1\treturn 0;\n/s'
-mutant damaged-is-agreed src/sync/transfer_upload.c \
-    's/transfer_job_damaged\(j, &error\);/transfer_job_agreed(j);/'
+mutant no-md5 src/sync/transfer_content.c \
+    's/(int transfer_content_judge\(.*?\{\n)/\1\treturn 0;\n/s'
+mutant damaged-is-agreed src/sync/transfer_content.c \
+    's/transfer_job_damaged\(j, &j->error\);/transfer_job_agreed(j);/'
+mutant one-look-is-enough src/sync/transfer_content.c \
+    's/is_lasting\(j, err\) &&//; s/DOUBTS_MIN 3/DOUBTS_MIN 1/'
+mutant nothing-is-recalled src/sync/transfer_content.c \
+    's/\tj->known = true;\n//'
+mutant not-read-back src/sync/transfer_content.c \
+    's/memcmp\(md5, j->md5, sizeof\(md5\)\) == 0/true/'
 mutant unsettled-is-sent src/sync/transfer_upload.c \
     's/j->unsettled = .*?;/j->unsettled = false;/s'
 mutant unpublished-is-agreed src/sync/transfer_download.c \
@@ -100,7 +106,7 @@ mutant unpublished-is-agreed src/sync/transfer_download.c \
 mutant racy-is-forgotten src/sync/transfer_download.c \
     's/j->racy = p->racy;//'
 mutant hash-goes-on-after-a-restart src/sync/transfer_download.c \
-    's/\t\tdigest_reset\(j->md5_run\);\n//g'
+    's/\t\ttransfer_content_reset\(j\);\n//g'
 mutant slow-to-stop src/sync/transfer.c \
     's/STOP_GRACE_NS \(3/STOP_GRACE_NS (30/'
 mutant unknown-is-absent src/sync/survey.c \

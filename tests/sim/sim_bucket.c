@@ -40,6 +40,7 @@ void sim_store_release(struct sim_store *store)
 	for (size_t i = 0; i < store->count; i++)
 		object_release(&store->objects[i]);
 	free(store->objects);
+	sim_keys_release(&store->corrupted);
 	sim_history_release(&store->history);
 	store->objects = NULL;
 	store->count = store->room = 0;
@@ -80,8 +81,9 @@ static void set_etag(struct sim_store *store, struct sim_object *o)
 	switch (store->etags) {
 	case SIM_ETAGS_MD5:
 	case SIM_ETAGS_KMS:
-		memcpy(o->etag,
-		    o->etag_not_md5 ? (const void *)id : o->content->md5,
+	case SIM_ETAGS_SILENT:
+		memcpy(o->etag, store->etags == SIM_ETAGS_MD5 ?
+		    (const void *)o->content->md5 : id,
 		    DIGEST_MD5_SIZE);
 		etag->len = DIGEST_MD5_SIZE;
 		etag->binary = true;
@@ -595,13 +597,16 @@ static void audit_body(struct sim_bucket *b, const struct sim_request *r,
 		    sim_text(put->key, put->key_len));
 }
 
+/* By what came with it: its signature, or else its Content-MD5. */
 static bool is_signed_right(const struct sim_bucket *b,
     const struct sim_request *r)
 {
-	unsigned char sha256[DIGEST_SHA256_SIZE];
+	unsigned char sha256[DIGEST_SHA256_SIZE], md5[DIGEST_MD5_SIZE];
 
-	if (!b->store->signs)
-		return true;
+	if (!b->store->signs) {
+		digest_once(DIGEST_MD5, r->body, (size_t)r->of.put.size, md5);
+		return memcmp(md5, r->of.put.md5, sizeof(md5)) == 0;
+	}
 	digest_once(DIGEST_SHA256, r->body, (size_t)r->of.put.size, sha256);
 	return memcmp(sha256, r->of.put.sha256, sizeof(sha256)) == 0;
 }
@@ -617,6 +622,7 @@ static struct sim_object *store_body(struct sim_bucket *b,
 	audit_body(b, r, c);
 	if (b->store->etags == SIM_ETAGS_MD5 && put->size > 0 &&
 	    sim_fault(b->sim, FAULT_PUT_CORRUPT)) {
+		sim_keys_add(&b->store->corrupted, put->key, put->key_len);
 		sim_content_unref(c);
 		r->body[sim_below(b->sim, (uint64_t)put->size)] ^= 1;
 		c = sim_content_copy(r->body, put->size);
@@ -732,8 +738,11 @@ static void get(struct bucket *bucket, const struct s3_get *request)
 
 	r->of.get = *request;
 	audit_seen(b, "GET", request->key, request->key_len);
+	/* but for what is read back, as it did not arrive as it was sent */
 	if (b->shown != NULL &&
-	    sim_keys_has(&b->shown->local, request->key, request->key_len))
+	    sim_keys_has(&b->shown->local, request->key, request->key_len) &&
+	    !sim_keys_has(&b->store->corrupted, request->key,
+		request->key_len))
 		sim_broken(b->sim, "GET %s, which is here",
 		    sim_text(request->key, request->key_len));
 }

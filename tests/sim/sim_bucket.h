@@ -15,7 +15,8 @@ enum sim_etags {
 	SIM_ETAGS_MD5,
 	SIM_ETAGS_KMS,    /* 32 hex digits that are no MD5; replies say so */
 	SIM_ETAGS_OPAQUE, /* not 32 hex digits */
-	SIM_ETAGS_COUNT
+	SIM_ETAGS_COUNT,  /* of those that worlds have */
+	SIM_ETAGS_SILENT  /* as KMS, and no reply says so */
 };
 
 struct sim_object {
@@ -38,6 +39,7 @@ struct sim_store {
 	size_t count, room;
 	struct sim_history history;
 	int64_t written_by_program;
+	struct sim_keys corrupted;  /* of them, not as they were sent */
 };
 
 void sim_store_init(struct sim_store *store, struct sim *sim,

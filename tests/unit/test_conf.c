@@ -162,6 +162,14 @@ static void test_defaults(void **state)
 	assert_null(p->region);
 	assert_null(p->ca_bundle);
 	assert_null(p->env_file);
+	assert_null(p->storage_class);
+	assert_null(p->sse);
+	assert_null(p->sse_kms_key_id);
+	assert_null(p->acl);
+	assert_string_equal(p->content_type, "auto");
+	assert_int_equal(p->checksum, S3_CHECKSUM_NONE);
+	assert_false(p->requester_pays);
+	assert_false(p->etags_opaque);
 	assert_int_equal(p->addressing, S3_ADDRESSING_AUTO);
 	assert_int_equal(p->sign, S3_SIGNING_AUTO);
 	assert_int_equal(p->done_suffixes.count, 0);
@@ -294,6 +302,10 @@ static void test_all_values(void **state)
 	     "jobs = 1024\nendpoint_url = https://h:1/base/\nregion = auto\n"
 	     "addressing = virtual\nsign = headers\nca_bundle = /etc/ca\n"
 	     "bwlimit_up = 1.5M\nbwlimit_down = off\n"
+	     "storage_class = COLD\nsse = aws:kms:dsse\n"
+	     "sse_kms_key_id = alias/mine\nacl = bucket-owner-read\n"
+	     "content_type = text/x-all;charset=utf-8\nchecksum = crc64nvme\n"
+	     "requester_pays = yes\netags = opaque\n"
 	     "timeout = 1m\nattempts = 1\nstate = /var/x.db\n");
 	p = load();
 	assert_int_equal(strncmp(p->local, here, strlen(here)), 0);
@@ -310,6 +322,14 @@ static void test_all_values(void **state)
 	assert_string_equal(p->ca_bundle, "/etc/ca");
 	assert_int_equal(p->bwlimit_up, 1536 * 1024);
 	assert_int_equal(p->bwlimit_down, 0);
+	assert_string_equal(p->storage_class, "COLD");
+	assert_string_equal(p->sse, "aws:kms:dsse");
+	assert_string_equal(p->sse_kms_key_id, "alias/mine");
+	assert_string_equal(p->acl, "bucket-owner-read");
+	assert_string_equal(p->content_type, "text/x-all;charset=utf-8");
+	assert_int_equal(p->checksum, S3_CHECKSUM_CRC64NVME);
+	assert_true(p->requester_pays);
+	assert_true(p->etags_opaque);
 	assert_int_equal(p->timeout_ns, 60 * CLOCK_SECOND);
 	assert_int_equal(p->attempts, 1);
 	assert_string_equal(p->state, "/var/x.db");
@@ -348,6 +368,41 @@ static void test_bad_lines(void **state)
 	refuse_line("endpoint_url = http://", "names no host");
 	refuse_line("endpoint_url = http://:80", "names no host");
 	refuse_line("endpoint_url = http://h/?x", "expected https://HOST");
+	refuse_line("storage_class = cold", "like STANDARD_IA");
+	refuse_line("sse = aes", "none of AES256, aws:kms, aws:kms:dsse");
+	refuse_line("sse_kms_key_id = a b", "'a b' is not the id");
+	refuse_line("acl = public", "none of private, public-read, ");
+	refuse_line("content_type = text", "neither auto nor none nor a media");
+	refuse_line("content_type = text/", "neither auto nor none");
+	refuse_line("content_type = text/a b", "neither auto nor none");
+	refuse_line("content_type = text/a/b", "neither auto nor none");
+	refuse_line("checksum = md5", "none of none, crc32c, sha256, crc64nvme");
+	refuse_line("requester_pays = on", "none of no, yes");
+	refuse_line("etags = md5", "none of auto, opaque");
+}
+
+static void test_what_does_not_go_together(void **state)
+{
+	const struct conf_pair *p;
+
+	(void)state;
+	file(PAIR_A "storage_class = COLD\n");
+	refuse(ERROR_CONFIG, "t.conf:1: [pair a]: storage_class: 'COLD' is "
+	    "none of STANDARD ");
+	file(PAIR_A "sse_kms_key_id = alias/mine\n");
+	refuse(ERROR_CONFIG, "needs sse = aws:kms or sse = aws:kms:dsse");
+	file(PAIR_A "sse = AES256\nsse_kms_key_id = alias/mine\n");
+	refuse(ERROR_CONFIG, "aws:kms:dsse, not AES256");
+	file("[defaults]\nsse = aws:kms\nsse_kms_key_id = alias/mine\n"
+	     "content_type = none\nacl = private\n"
+	     PAIR_A "sse =\nsse_kms_key_id =\ncontent_type =\nacl =\n"
+	     "storage_class = GLACIER_IR\n");
+	p = load();
+	assert_null(p->sse);
+	assert_null(p->sse_kms_key_id);
+	assert_null(p->acl);
+	assert_string_equal(p->content_type, "auto");
+	assert_string_equal(p->storage_class, "GLACIER_IR");
 }
 
 static void test_secret_in_url_is_not_shown(void **state)
@@ -738,6 +793,7 @@ int main(void)
 		TEST(test_patterns_in_order),
 		TEST(test_all_values),
 		TEST(test_bad_lines),
+		TEST(test_what_does_not_go_together),
 		TEST(test_secret_in_url_is_not_shown),
 		TEST(test_bad_sections),
 		TEST(test_bad_file),

@@ -14,7 +14,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* RFC 1321 and FIPS 180-4. */
+/* RFC 1321, FIPS 180-4, and the catalogue of CRC algorithms. */
 static const struct {
 	enum digest_kind kind;
 	const char *text;
@@ -36,12 +36,11 @@ static const struct {
 	    "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
 	    "248d6a61d20638b8e5c026930c3e6039"
 	    "a33ce45964ff2167f6ecedd419db06c1" },
+	{ DIGEST_CRC32C, "", "00000000" },
+	{ DIGEST_CRC32C, "123456789", "e3069283" },
+	{ DIGEST_CRC64NVME, "", "0000000000000000" },
+	{ DIGEST_CRC64NVME, "123456789", "ae8b14860a799888" },
 };
-
-static size_t size_of(enum digest_kind kind)
-{
-	return kind == DIGEST_MD5 ? DIGEST_MD5_SIZE : DIGEST_SHA256_SIZE;
-}
 
 static void assert_hex(const unsigned char *bytes, size_t len, const char *hex)
 {
@@ -60,7 +59,7 @@ static void one_call_gives_the_published_checksums(void **state)
 	for (i = 0; i < COUNT(vectors); i++) {
 		digest_once(vectors[i].kind, vectors[i].text,
 		    strlen(vectors[i].text), out);
-		assert_hex(out, size_of(vectors[i].kind), vectors[i].hex);
+		assert_hex(out, digest_size(vectors[i].kind), vectors[i].hex);
 	}
 }
 
@@ -89,7 +88,7 @@ static void pieces_give_the_checksum_of_the_whole(void **state)
 				    len - at < step ? len - at : step);
 			digest_update(d, NULL, 0);
 			digest_final(d, out);
-			assert_hex(out, size_of(vectors[i].kind),
+			assert_hex(out, digest_size(vectors[i].kind),
 			    vectors[i].hex);
 			digest_reset(d);
 		}
@@ -249,6 +248,7 @@ static void base64_gives_the_published_texts(void **state)
 		{ "foobar", "Zm9vYmFy" },
 		{ "\xfb\xff\xfe", "+//+" },
 	};
+	unsigned char back[DIGEST_MAX];
 	char out[16];
 	size_t i;
 
@@ -257,7 +257,28 @@ static void base64_gives_the_published_texts(void **state)
 		digest_base64((const unsigned char *)rows[i].bytes,
 		    strlen(rows[i].bytes), out);
 		assert_string_equal(out, rows[i].text);
+		assert_int_equal(digest_unbase64(rows[i].text, back,
+		    strlen(rows[i].bytes)), 0);
+		assert_memory_equal(back, rows[i].bytes,
+		    strlen(rows[i].bytes));
 	}
+}
+
+static void unbase64_takes_what_it_must_be_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} rows[] = { { "", 1 }, { "Zg==", 2 }, { "Zg==", 0 }, { "Zg=", 1 },
+		{ "Z===", 1 }, { "Zg==-2", 1 }, { "Zm9v-2", 3 }, { "Z!==", 1 },
+		{ "Zm9vYg==", 5 }, { " Zg=", 1 }, { "Zg==Zg==", 4 } };
+	unsigned char out[DIGEST_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++)
+		assert_int_equal(digest_unbase64(rows[i].text, out,
+		    rows[i].len), -1);
 }
 
 int main(void)
@@ -274,6 +295,8 @@ int main(void)
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(unhex_takes_hex_digits_and_nothing_else),
 		cmocka_unit_test(base64_gives_the_published_texts),
+		cmocka_unit_test(
+		    unbase64_takes_what_it_must_be_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -776,6 +776,143 @@ static void corrupt_bytes_are_found_out(void **state)
 	}
 }
 
+/* What was learned of ETags; "" nothing. */
+static const char *etags(struct fixture *f)
+{
+	static char text[8];
+	struct strbuf value = STRBUF_INIT(8);
+
+	assert_true(manifest_meta_get(f->world.manifest, "etag_is_md5", &value,
+	    &f->world.error) >= 0);
+	snprintf(text, sizeof(text), "%s", strbuf_text(&value));
+	strbuf_release(&value);
+	return text;
+}
+
+static void an_upload_whose_etag_is_no_md5_is_read_back(void **state)
+{
+	struct fixture *f = *state;
+
+	have_file(f, "md5", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_string_equal(etags(f), "yes");
+	f->world.store.etags = SIM_ETAGS_SILENT;
+	have_file(f, "silent", LARGE);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 0);
+	assert_synced(f, "silent");
+	assert_memory_equal(entry(f, "silent")->md5,
+	    sim_store_find(&f->world.store, "silent", 6)->content->md5, 16);
+	assert_string_equal(etags(f), "no");
+	assert_int_equal(f->world.bucket.usage.requests[S3_KIND_GET], 1);
+	have_file(f, "next", 5);
+	have_object(f, "theirs", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "next");
+	assert_synced(f, "theirs");
+	assert_int_equal(f->world.bucket.usage.requests[S3_KIND_GET], 2);
+	f->world.store.etags = SIM_ETAGS_MD5;
+	have_object(f, "old", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "old");
+	assert_null(entry(f, "old")->md5);
+	assert_string_equal(etags(f), "no");
+}
+
+static void what_cannot_be_read_back_is_not_agreed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.store.etags = SIM_ETAGS_SILENT;
+	have_file(f, "k", 5);
+	sim_script(&f->world.sim, FAULT_GET_CUT, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_string_equal(pending(f, "k")->reason, "damaged");
+	assert_null(entry(f, "k"));
+	assert_string_equal(etags(f), "");
+}
+
+static void a_bucket_of_silent_etags_is_known_after_two_looks(void **state)
+{
+	struct fixture *f = *state;
+	char key[8];
+
+	f->patient = true;
+	f->world.store.etags = SIM_ETAGS_SILENT;
+	for (int i = 0; i < 6; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		have_object(f, key, i == 5 ? LARGE : 5);
+	}
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 6);
+	assert_string_equal(etags(f), "");
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 2); /* the third object proves it */
+	assert_string_equal(etags(f), "no");
+	assert_int_equal(cycle(f), 0);
+	for (int i = 0; i < 6; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		assert_synced(f, key);
+	}
+}
+
+static void one_that_does_not_match_among_those_that_do_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char key[8];
+
+	f->patient = true;
+	have_object(f, "md5", 5);
+	f->world.store.etags = SIM_ETAGS_SILENT;
+	for (int i = 0; i < 6; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		have_object(f, key, 5);
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 6);
+		assert_string_equal(etags(f), "yes");
+		assert_false(is_file(f, "k0"));
+	}
+	assert_synced(f, "md5");
+}
+
+static void what_comes_back_must_be_what_was_here(void **state)
+{
+	static const int64_t sizes[] = { 5, LARGE };
+	struct fixture *f = *state;
+	char key[16];
+
+	f->patient = true;
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		f->world.store.etags = SIM_ETAGS_KMS; /* the ETag says nothing */
+		have_file(f, key, sizes[i]);
+		assert_int_equal(cycle(f), 0);
+		sim_tree_remove(&f->world.tree, key, strlen(key));
+		f->world.store.etags = SIM_ETAGS_MD5; /* GETs may go wrong */
+		sim_script(&f->world.sim, FAULT_GET_CORRUPT, 2 * i, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_non_null(strstr(pending(f, key)->error, "here before"));
+		assert_false(is_file(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
+static void an_object_without_content_tells_what_etags_are(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.store.etags = SIM_ETAGS_SILENT;
+	have_object(f, "empty", 0);
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "empty");
+	assert_string_equal(etags(f), "no");
+}
+
 static void an_object_that_was_replaced(void **state)
 {
 	struct fixture *f = *state;
@@ -1161,6 +1298,12 @@ int main(void)
 		T(an_edit_right_after_publication_is_racy),
 		T(another_size_than_listed),
 		T(corrupt_bytes_are_found_out),
+		T(an_upload_whose_etag_is_no_md5_is_read_back),
+		T(what_cannot_be_read_back_is_not_agreed),
+		T(a_bucket_of_silent_etags_is_known_after_two_looks),
+		T(one_that_does_not_match_among_those_that_do_is_refused),
+		T(what_comes_back_must_be_what_was_here),
+		T(an_object_without_content_tells_what_etags_are),
 		T(an_object_that_was_replaced),
 		T(an_object_that_vanished),
 		T(an_object_that_was_archived),

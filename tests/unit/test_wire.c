@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/mime.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define NOW (INT64_C(1369353600) * CLOCK_SECOND) /* 2013-05-24 */
@@ -19,6 +20,7 @@ struct fixture {
 	struct endpoint endpoint;
 	struct sigv4 *signer;
 	struct wire_sender sender;
+	struct s3_properties properties;
 	struct wire wire;
 };
 
@@ -37,7 +39,10 @@ static struct fixture *make(const char *url, const char *bucket,
 
 	assert_int_equal(endpoint_init(&f.endpoint, &options, &err), 0);
 	f.signer = sigv4_new(&c, f.endpoint.region, "s3");
-	f.sender = (struct wire_sender){ &f.endpoint, f.signer, token };
+	f.properties = (struct s3_properties){ 0 };
+	f.sender = (struct wire_sender){ .endpoint = &f.endpoint,
+		.signer = f.signer, .session_token = token,
+		.properties = &f.properties };
 	wire_init(&f.wire);
 	return &f;
 }
@@ -159,6 +164,150 @@ static void a_put_says_all_that_was_asked_for(void **state)
 	release(f);
 }
 
+static void an_object_is_made_with_what_the_bucket_was_opened_with(void **state)
+{
+	struct fixture *f = make("http://127.0.0.1:9000", "b",
+	    S3_ADDRESSING_AUTO, "token");
+	struct mime *mime = mime_new();
+	struct s3_put put = { .key = "a/b.HTML", .key_len = 8,
+		.mtime_ns = INT64_C(1700000000500000000) };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.sse = "aws:kms", .sse_kms_key_id = "alias/key", .mime = mime,
+		.acl = "bucket-owner-full-control" };
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "text/html");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	assert_string_equal(header(&f->wire, "x-amz-server-side-encryption"),
+	    "aws:kms");
+	assert_string_equal(header(&f->wire,
+	    "x-amz-server-side-encryption-aws-kms-key-id"), "alias/key");
+	assert_string_equal(header(&f->wire, "x-amz-acl"),
+	    "bucket-owner-full-control");
+	assert_string_equal(header(&f->wire, "x-amz-meta-mtime"),
+	    "1700000000.5");
+	assert_null(header(&f->wire, "content-encoding"));
+	assert_null(header(&f->wire, "x-amz-request-payer"));
+	check_all_signed(&f->wire);
+	f->properties.content_type = "image/x-all";
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "image/x-all");
+	f->properties = (struct s3_properties){ 0 };
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-type"));
+	assert_null(header(&f->wire, "x-amz-storage-class"));
+	mime_free(mime);
+	release(f);
+}
+
+static void an_upload_in_parts_and_a_copy_make_the_same(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct mime *mime = mime_new();
+	struct s3_multipart_create create = { .key = "a.png", .key_len = 5,
+		.token = "t", .mtime_ns = INT64_MIN };
+	struct s3_copy copy = { .from = "a.png", .from_len = 5,
+		.key = "b.png", .key_len = 5 };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.sse = "AES256", .mime = mime, .acl = "private" };
+	wire_create(&f->wire, &f->sender, &create, NOW);
+	assert_string_equal(header(&f->wire, "content-type"), "image/png");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	assert_string_equal(header(&f->wire, "x-amz-acl"), "private");
+	check_all_signed(&f->wire);
+	/* A copy has the metadata of its source, and nothing else of it. */
+	wire_copy(&f->wire, &f->sender, &copy, "b", NOW);
+	assert_null(header(&f->wire, "content-type"));
+	assert_string_equal(header(&f->wire, "x-amz-server-side-encryption"),
+	    "AES256");
+	assert_string_equal(header(&f->wire, "x-amz-storage-class"),
+	    "STANDARD_IA");
+	check_all_signed(&f->wire);
+	mime_free(mime);
+	release(f);
+}
+
+static void a_part_has_a_checksum_and_no_properties(void **state)
+{
+	struct fixture *f = make("https://h", "b", S3_ADDRESSING_PATH, NULL);
+	unsigned char md5[16] = { 1 };
+	struct s3_put part = { .key = "k", .key_len = 1, .size = 5, .md5 = md5,
+		.upload_id = "id", .part_number = 1, .mtime_ns = 1 };
+
+	(void)state;
+	f->properties = (struct s3_properties){ .storage_class = "STANDARD_IA",
+		.content_type = "text/plain", .checksum = S3_CHECKSUM_CRC32C };
+	wire_put(&f->wire, &f->sender, &part, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-md5"),
+	    "AQAAAAAAAAAAAAAAAAAAAA==");
+	assert_null(header(&f->wire, "content-type"));
+	assert_null(header(&f->wire, "x-amz-storage-class"));
+	check_all_signed(&f->wire);
+	release(f);
+}
+
+static void a_body_that_is_not_signed_has_a_checksum(void **state)
+{
+	struct fixture *f = make("https://s3.example", "b", S3_ADDRESSING_AUTO,
+	    NULL);
+	unsigned char md5[16] = { 1 }, sha256[32] = { 2 }, crc[8] = { 3 };
+	struct s3_put put = { .key = "k", .key_len = 1, .size = 3, .md5 = md5,
+		.mtime_ns = INT64_MIN };
+
+	(void)state;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "content-md5"),
+	    "AQAAAAAAAAAAAAAAAAAAAA==");
+	check_all_signed(&f->wire);
+	put.sha256 = sha256;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-md5"));
+	f->sender.content_md5 = true; /* object lock */
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_non_null(header(&f->wire, "content-md5"));
+	f->properties.checksum = S3_CHECKSUM_CRC64NVME;
+	put.checksum = crc;
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_null(header(&f->wire, "content-md5"));
+	assert_string_equal(header(&f->wire, "x-amz-checksum-crc64nvme"),
+	    "AwAAAAAAAAA=");
+	check_all_signed(&f->wire);
+	release(f);
+}
+
+static void the_requester_pays_for_every_request(void **state)
+{
+	struct fixture *f = make("https://s3.example", "b", S3_ADDRESSING_AUTO,
+	    NULL);
+	struct s3_get get = { .key = "k", .key_len = 1 };
+	struct s3_put put = { .key = "k", .key_len = 1 };
+	struct s3_list list = { .prefix = "", .prefix_len = 0 };
+
+	(void)state;
+	f->properties.requester_pays = true;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	assert_null(header(&f->wire, "x-amz-checksum-mode"));
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	wire_put(&f->wire, &f->sender, &put, NULL, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-request-payer"),
+	    "requester");
+	f->properties.checksum = S3_CHECKSUM_CRC32C;
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(header(&f->wire, "x-amz-checksum-mode"),
+	    "ENABLED");
+	check_all_signed(&f->wire);
+	release(f);
+}
+
 static void a_listing_asks_in_the_order_that_is_signed(void **state)
 {
 	struct fixture *f = make("http://127.0.0.1:9000", "b",
@@ -177,6 +326,12 @@ static void a_listing_asks_in_the_order_that_is_signed(void **state)
 	assert_string_equal(f->wire.request.url, "http://127.0.0.1:9000/b?"
 	    "continuation-token=1%2Fa%2B%3D&encoding-type=url&list-type=2&"
 	    "max-keys=3&prefix=p%2F%20%2B");
+	check_all_signed(&f->wire);
+	assert_null(header(&f->wire, "x-amz-optional-object-attributes"));
+	f->sender.restore_status = true;
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(header(&f->wire,
+	    "x-amz-optional-object-attributes"), "RestoreStatus");
 	check_all_signed(&f->wire);
 	release(f);
 
@@ -252,6 +407,12 @@ static void times_of_others_are_read(void **state)
 		{ "1700000000.5", INT64_C(1700000000500000000) },
 		{ "1.0000000019", INT64_C(1000000001) },
 		{ "1.", INT64_C(1000000000) },
+		{ "1595002920000000000ns", INT64_C(1595002920000000000) },
+		{ "-1ns", -1 }, { "1.9ns", 1 },
+		{ "1556723428000ms", INT64_C(1556723428000000000) },
+		{ "1.5ms", 1500000 }, { "7us", 7000 }, { "2s", 2000000000 },
+		{ "1n", INT64_MIN }, { "1 s", INT64_MIN }, { "ns", INT64_MIN },
+		{ "9223372036854775807ns", INT64_MIN },
 		{ "", INT64_MIN }, { "-", INT64_MIN }, { ".5", INT64_MIN },
 		{ "abc", INT64_MIN }, { "1 ", INT64_MIN }, { " 1", INT64_MIN },
 		{ "1e9", INT64_MIN }, { "+1", INT64_MIN }, { "--1", INT64_MIN },
@@ -396,11 +557,40 @@ static void who_does_not_sign_says_nothing_of_it(void **state)
 	release(f);
 }
 
+static void the_time_among_the_attributes_of_s3cmd_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} cases[] = {
+		{ "atime:1400000001/ctime:1400000002/gid:0/gname:root/"
+		  "md5:d41d8cd98f00b204e9800998ecf8427e/mode:33188/"
+		  "mtime:1700000000/uid:0/uname:root",
+		    INT64_C(1700000000000000000) },
+		{ "mtime:1.25", 1250000000 }, { "mtime:5/mtime:6", 5000000000 },
+		{ "atime:1", INT64_MIN }, { "", INT64_MIN }, { "/", INT64_MIN },
+		{ "mtime:", INT64_MIN }, { "uname:mtime:1", INT64_MIN },
+		{ "mtime:00000000000000000000000000000000000000000000000001",
+		    INT64_MIN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_true(wire_parse_s3cmd_mtime(cases[i].text) ==
+		    cases[i].ns);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_get_is_signed_as_by_botocore),
 		cmocka_unit_test(a_put_says_all_that_was_asked_for),
+		cmocka_unit_test(
+		    an_object_is_made_with_what_the_bucket_was_opened_with),
+		cmocka_unit_test(an_upload_in_parts_and_a_copy_make_the_same),
+		cmocka_unit_test(a_part_has_a_checksum_and_no_properties),
+		cmocka_unit_test(a_body_that_is_not_signed_has_a_checksum),
+		cmocka_unit_test(the_requester_pays_for_every_request),
 		cmocka_unit_test(a_listing_asks_in_the_order_that_is_signed),
 		cmocka_unit_test(an_if_match_repeats_the_etag_as_it_was),
 		cmocka_unit_test(times_are_written_as_rclone_writes_them),
@@ -413,6 +603,8 @@ int main(void)
 		    an_upload_in_parts_is_begun_completed_and_aborted),
 		cmocka_unit_test(who_does_not_sign_says_nothing_of_it),
 		cmocka_unit_test(a_delete_may_have_a_condition),
+		cmocka_unit_test(
+		    the_time_among_the_attributes_of_s3cmd_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,40 @@ static void what_servers_do_differently_is_understood(void **state)
 	s3_page_free(page);
 }
 
+#define ARCHIVED(key, status)                                                  \
+	"<Contents><Key>" key "</Key><Size>1</Size>" status                    \
+	"<StorageClass>GLACIER</StorageClass></Contents>"
+#define RESTORE(text) "<RestoreStatus>" text "</RestoreStatus>"
+#define RUNS(flag) "<IsRestoreInProgress>" flag "</IsRestoreInProgress>"
+#define UNTIL "<RestoreExpiryDate>2026-12-01T00:00:00.000Z</RestoreExpiryDate>"
+
+static void an_archived_object_may_have_a_copy(void **state)
+{
+	struct s3_page *page = parse_page(
+	    "<ListBucketResult><IsTruncated>false</IsTruncated>"
+	    ARCHIVED("a", "")
+	    ARCHIVED("b", RESTORE(RUNS("true")))
+	    ARCHIVED("c", RESTORE(RUNS("false") UNTIL))
+	    ARCHIVED("d", RESTORE(RUNS("false")))
+	    "<Contents><Key>e</Key><Size>1</Size>" RESTORE(RUNS("true"))
+	    "<Owner><ID>IsRestoreInProgress</ID></Owner></Contents>"
+	    "</ListBucketResult>");
+	static const bool archived[] = { true, true, false, true, false };
+	static const bool restoring[] = { false, true, false, false, false };
+
+	(void)state;
+	assert_int_equal(page->count, 5);
+	assert_true(page->has_archived);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(page->objects[i].archived, archived[i]);
+		assert_int_equal(page->objects[i].restoring, restoring[i]);
+	}
+	s3_page_free(page);
+	check_broken("<ListBucketResult><IsTruncated>false</IsTruncated>"
+	    ARCHIVED("a", RESTORE(RUNS("perhaps"))) "</ListBucketResult>",
+	    "an element holds what it cannot");
+}
+
 static void what_a_page_cannot_say_is_refused(void **state)
 {
 	(void)state;
@@ -461,6 +495,7 @@ int main(void)
 		cmocka_unit_test(an_empty_page_may_have_more_behind_it),
 		cmocka_unit_test(keys_are_decoded_only_where_the_page_says_so),
 		cmocka_unit_test(what_servers_do_differently_is_understood),
+		cmocka_unit_test(an_archived_object_may_have_a_copy),
 		cmocka_unit_test(what_a_page_cannot_say_is_refused),
 		cmocka_unit_test(badly_formed_fields_are_refused),
 		cmocka_unit_test(sizes_have_their_limits),
