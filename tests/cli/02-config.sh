@@ -126,8 +126,11 @@ fi
 # ---- the example, with all that it has commented out ------------------------
 
 sed 's/^#\([a-z_]* = \)/\1/' "$srcdir/etc/s3sync.conf" >"$config"
+mkdir -p "$work/aws"
+printf '[photos]\naws_access_key_id = x\naws_secret_access_key = x\n' \
+    >"$AWS_SHARED_CREDENTIALS_FILE"
 check "the example has all keys" [ "$(grep -c ' = ' "$config")" -gt 20 ]
-run "$bin/s3sync" plan --config "$config" --env-file /dev/null --profile "" \
+run "$bin/s3sync" plan --config "$config" --env-file /dev/null \
     --local "$work/absent" --state "$work/state/x.db"
 expect 3 "the example is a good configuration"
 expect_text err "$work/absent" "of which only the root is missing"
