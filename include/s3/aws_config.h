@@ -29,9 +29,9 @@ enum aws_config_file { /* or'ed; the credentials file is asked first */
 };
 
 /*
- * A file that is not there is an empty one. One that cannot be read, or a
- * line that is none of the above, is ERROR_CONFIG with file:line and without
- * the line's text.
+ * A file that is not there, or not for this user to see, is an empty one. One
+ * that cannot be read, or a line that is none of the above, is ERROR_CONFIG
+ * with file:line and without the line's text.
  */
 int aws_config_load(struct aws_config **config, const struct env *env,
     struct error *err);
@@ -45,7 +45,7 @@ const char *aws_config_profile(const struct env *env, const char *asked);
 bool aws_config_has(const struct aws_config *c,
     enum aws_config_section section, const char *name);
 /*
- * NULL: not set, or empty. ${key} in lower case; of the lines indented below
+ * NULL: not set, or empty, or ${c} is NULL. ${key} in lower case; of the lines indented below
  * "s3 =", "s3.addressing_style" is one. Borrowed until aws_config_free.
  */
 const char *aws_config_get(const struct aws_config *c,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a bucket lives: from endpoint_url, region, bucket and addressing to
- * the parts of a URL. Pure: nothing is resolved or asked.
+ * Where a bucket lives: from endpoint_url, region, bucket and the options of
+ * AWS's endpoints to the parts of a URL. Pure: nothing is resolved or asked.
+ * Source: the rule set that AWS publishes for S3; its test cases are ours
+ * (tests/data/endpoint_cases.h).
  */
 #ifndef S3_ENDPOINT_H
 #define S3_ENDPOINT_H
@@ -10,6 +12,14 @@
 
 #include "base/error.h"
 #include "s3/s3.h"
+
+struct endpoint_options { /* all borrowed */
+	const char *url;    /* NULL: AWS, by region */
+	const char *region; /* NULL: us-east-1 */
+	const char *bucket; /* a name, or the ARN of an access point */
+	enum s3_addressing addressing;
+	bool dualstack, fips, accelerate; /* of AWS alone */
+};
 
 struct endpoint {
 	char *url;       /* without bucket: "https://s3.….amazonaws.com" */
@@ -22,17 +32,22 @@ struct endpoint {
 };
 
 /*
- * ${url} NULL means AWS in ${region}, and ${region} NULL means us-east-1. With
- * AUTO a given endpoint is addressed by path; AWS by host name unless the
- * bucket's name cannot be one label of it. An IP address has no subdomains:
- * there the path is used whatever was asked for. What cannot be addressed is
- * ERROR_CONFIG and says why.
+ * With AUTO a given endpoint is addressed by path, AWS by host name. Where the
+ * bucket's name cannot be part of the host's (an IP address has no subdomains,
+ * a certificate's '*' is one label), the path is used whatever was asked for.
+ * An access point is always in the host's name, and its ARN has the region.
+ * What cannot be addressed, or needs a protocol of its own, is ERROR_CONFIG
+ * and says what to do instead.
  */
-int endpoint_init(struct endpoint *e, const char *url, const char *region,
-    const char *bucket, enum s3_addressing addressing, struct error *err);
+int endpoint_init(struct endpoint *e, const struct endpoint_options *options,
+    struct error *err);
 void endpoint_release(struct endpoint *e);
 
 /* Of all host names of AWS in ${region}, by its partition: "amazonaws.com". */
 const char *endpoint_aws_suffix(const char *region);
+/* What names the same buckets whatever the region and the form of its address:
+ * "https://s3.amazonaws.com" for all of AWS's but China's and others' of their
+ * own kind; any other ${url} as it is. The caller's. */
+char *endpoint_home(const char *url);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 
@@ -27,7 +28,8 @@ struct fetch_request {
 	const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; NULL ends */
 	const char *body;           /* NULL: none */
 	const char *ca_bundle;      /* NULL: the system's */
-	bool no_proxy;              /* not even if the environment has one */
+	const struct env *env;      /* that may name a proxy; NULL: none, even
+	                             * if the process environment does */
 	int64_t connect_timeout_ns; /* 0: as timeout_ns */
 	int64_t timeout_ns;         /* of each attempt as a whole */
 	int attempts;

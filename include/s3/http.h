@@ -20,12 +20,13 @@ enum http_way { HTTP_UP, HTTP_DOWN, HTTP_WAYS };
 
 struct http_options {
 	const char *ca_bundle;   /* NULL: the system's */
+	const char *proxy;       /* NULL: by the process environment; "" none */
+	const char *proxy_exempt; /* who is asked directly all the same */
 	size_t connections;      /* kept open at most: the calls at once */
 	int64_t idle_timeout_ns; /* no byte moved for so long: the call ends */
 	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls
 	                            * together, who have turns; 0: none */
 	int64_t connect_timeout_ns; /* 0: what suits a server far away */
-	bool no_proxy;           /* whatever the environment says */
 };
 
 int http_new(struct http **http, const struct http_options *options,
@@ -46,6 +47,9 @@ struct http_end {
 	int curl;          /* CURLcode; 0: a whole reply came */
 	int status;        /* 0: not even a status line */
 	int sys;           /* errno of a failed connect, or 0 */
+	long verify;       /* X509_V_ERR_… of a certificate refused, or 0 */
+	int proxy;         /* the status by which a proxy refused to connect
+	                    * us to the server, or 0 */
 	const char *text;  /* libcurl's words for ${curl}; borrowed */
 	bool resent;       /* libcurl sent the body more than once */
 };

@@ -41,12 +41,15 @@ enum retry_asked {
 
 /* A 2xx reply that S3 cannot have meant, in the place of a CURLcode. */
 #define RETRY_GARBLED (-1)
+/* A proxy did not connect us to the server, and said ${status}. */
+#define RETRY_PROXY (-2)
 
 struct retry_reply {
 	unsigned asked;          /* enum retry_asked, or'ed */
-	int curl;               /* CURLcode, RETRY_GARBLED, or 0: see status */
+	int curl;               /* CURLcode, RETRY_…, or 0: see status */
 	int status;             /* HTTP */
 	int sys;                /* errno of a failed connect, or 0 */
+	long verify;            /* X509_V_ERR_… of a certificate, or 0 */
 	const char *detail;     /* libcurl's words, or what is garbled */
 	struct xml_error error; /* what the body said */
 	const char *own_region; /* and where we asked */
@@ -58,6 +61,7 @@ struct retry_reply {
 
 struct retry_rule {
 	int curl;                /* 0: any */
+	long verify;             /* 0: any */
 	int status;              /* 0: any */
 	const char *code;        /* NULL: any */
 	unsigned asked;           /* 0: any; else enum retry_asked, or'ed */

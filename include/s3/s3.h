@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "base/digest.h"
+#include "base/env.h"
 #include "base/error.h"
 #include "base/signature.h"
 #include "s3/credentials.h"
@@ -61,12 +62,15 @@ struct s3_options {
 	const struct s3_credentials *credentials; /* copied */
 	struct keyring *keyring;  /* outlives the s3 */
 	const char *endpoint_url; /* NULL: AWS, by region */
-	const char *region;       /* NULL: us-east-1 */
-	const char *bucket;
+	const char *region;       /* NULL: us-east-1, until a reply tells */
+	const char *bucket;       /* or the ARN of an access point */
 	enum s3_addressing addressing;
+	bool dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	enum s3_signing signing;
 	struct s3_properties properties;
 	const char *ca_bundle;    /* NULL: the system's */
+	const struct env *env;    /* that may name a proxy; used by s3_new;
+	                           * NULL: the process's alone */
 	/* Requests under way; more wait in order. One that waits for its next
 	 * attempt counts. A server that asks for it gets fewer at once. */
 	size_t in_flight;
@@ -90,6 +94,15 @@ const char *s3_endpoint(const struct s3 *s3);
  * refused: s3_clock_assume_ns is called before the first request. */
 int64_t s3_clock_offset_ns(const struct s3 *s3);
 void s3_clock_assume_ns(struct s3 *s3, int64_t offset_ns);
+/*
+ * Where the bucket is, as far as is known by now: what was asked for, until a
+ * reply says otherwise. Then all requests go on in that region, once: a server
+ * that contradicts itself is not followed.
+ */
+const char *s3_region(const struct s3 *s3);
+/* Begins where an earlier s3_region() said; before the first request. What
+ * cannot be a region is ignored. */
+void s3_begin_in(struct s3 *s3, const char *region);
 /* Must s3_put be given the payload's SHA-256? */
 bool s3_signs_payload(const struct s3 *s3);
 
@@ -248,6 +261,7 @@ enum s3_kind {
 	S3_KIND_LIST, S3_KIND_GET, S3_KIND_HEAD, S3_KIND_PUT, S3_KIND_DELETE,
 	S3_KIND_COPY, S3_KIND_CREATE_UPLOAD, S3_KIND_UPLOAD_PART,
 	S3_KIND_COMPLETE_UPLOAD, S3_KIND_ABORT_UPLOAD, S3_KIND_LIST_PARTS,
+	S3_KIND_HEAD_BUCKET, /* only where no reply names the region */
 	S3_KIND_COUNT
 };
 struct s3_usage {

@@ -21,6 +21,7 @@ struct sts_assume { /* all borrowed */
 	const char *external_id;  /* NULL: none */
 	const char *duration_s;   /* NULL: the role's */
 	const char *ca_bundle;
+	const struct env *env; /* that may name a proxy */
 	int64_t timeout_ns;
 	bool (*stopped)(void *arg);
 	void *arg;

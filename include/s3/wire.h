@@ -54,6 +54,7 @@ void wire_list(struct wire *w, const struct wire_sender *sender,
     const struct s3_list *list, int64_t wall_ns);
 void wire_get(struct wire *w, const struct wire_sender *sender,
     const struct s3_get *get, int64_t wall_ns);
+/* ${key} NULL: of the bucket. */
 void wire_head(struct wire *w, const struct wire_sender *sender,
     const char *key, size_t key_len, int64_t wall_ns);
 /* ${token} NULL: none. */

@@ -3,7 +3,8 @@
  * Configuration: an INI file ([defaults], then one [pair NAME] for each pair),
  * the environment and flags. One table (conf_option) holds every option: its
  * name is both the key in the file and the flag on the command line. The most
- * specific wins: flag, [pair NAME], [defaults], environment, built-in default.
+ * specific wins: flag, [pair NAME], [defaults], environment, the profile of the
+ * AWS tools, built-in default.
  */
 #ifndef SYNC_CONF_H
 #define SYNC_CONF_H
@@ -53,6 +54,7 @@ struct conf_pair {
 	char *region;       /* NULL: the default */
 	char *profile;      /* NULL: the environment's */
 	int addressing;     /* enum s3_addressing */
+	int dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	int sign;           /* enum s3_signing */
 	char *ca_bundle;    /* NULL: the system's */
 	/* Of each upload; NULL: not sent. */
@@ -116,6 +118,7 @@ struct conf_option {
 	const char *fallback; /* the default as text; NULL: none */
 	const char *help;
 	const char *environment[CONF_VARIABLES]; /* that stand in; first wins */
+	const char *aws_key;  /* of a profile of the AWS tools, behind those */
 	bool global;                             /* [defaults] only */
 	bool repeatable;
 };

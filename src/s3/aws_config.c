@@ -3,10 +3,10 @@
 #include "s3/aws_config.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
@@ -215,6 +215,15 @@ static int read_line(void *arg, char *line, struct error *err)
 	return wrong ? error_set(err, ERROR_CONFIG, "%s", wrong) : 0;
 }
 
+/* As os.path.isfile() sees it: what lies in a directory that this user may not
+ * enter, as another's home, is not there. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
 static int read_file(struct aws_config *c, enum aws_config_file file,
     struct error *err)
 {
@@ -223,11 +232,10 @@ static int read_file(struct aws_config *c, enum aws_config_file file,
 	    read_line, &r, err);
 
 	free(r.name);
-	if (rc && (err->sys == ENOENT || err->sys == ENOTDIR)) {
-		error_clear(err);
-		return 0;
-	}
-	return rc;
+	if (rc == 0 || is_there(aws_config_path(c, file)))
+		return rc;
+	error_clear(err);
+	return 0;
 }
 
 /* ---- both of them ------------------------------------------------------- */
@@ -324,7 +332,8 @@ const char *aws_config_get_from(const struct aws_config *c,
     enum aws_config_file files, enum aws_config_section section,
     const char *name, const char *key)
 {
-	const struct setting *s = find(c, files, section, name, key);
+	const struct setting *s =
+	    c ? find(c, files, section, name, key) : NULL;
 
 	return s && *s->value ? s->value : NULL;
 }

@@ -358,6 +358,7 @@ int credentials_assume(const struct credentials_search *s,
 	if (!assume->region)
 		assume->region = credentials_setting(s, "region");
 	assume->ca_bundle = s->request->ca_bundle;
+	assume->env = s->request->env;
 	assume->timeout_ns = s->request->timeout_ns;
 	assume->stopped = s->request->stopped;
 	assume->arg = s->request->arg;

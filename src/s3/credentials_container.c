@@ -138,7 +138,7 @@ static int ask(const struct credentials_search *s, const char *url,
 	struct strbuf header = STRBUF_INIT(TEXT_MAX + 64);
 	struct fetch_request request = { .method = "GET", .url = url,
 		.headers = { "Accept: application/json" },
-		.ca_bundle = s->request->ca_bundle, .no_proxy = true,
+		.ca_bundle = s->request->ca_bundle,
 		.timeout_ns = TIMEOUT_NS, .attempts = ATTEMPTS };
 	struct fetch_reply reply = { 0 };
 	int rc = add_token(s->request->env, &header, err);

@@ -72,7 +72,7 @@ static int ask(const struct imds *m, const char *method, const char *path,
 {
 	struct strbuf url = STRBUF_INIT(TEXT_MAX);
 	struct fetch_request request = { .method = method,
-		.headers = { header }, .no_proxy = true,
+		.headers = { header },
 		.body = strcmp(method, "PUT") == 0 ? "" : NULL,
 		.timeout_ns = m->timeout_ns, .attempts = m->attempts };
 	int rc;

@@ -112,6 +112,7 @@ static int ask(const struct sso *sso, const char *token,
 	struct strbuf header = STRBUF_INIT(TEXT_MAX);
 	struct fetch_request request = { .method = "GET", .attempts = 3,
 		.ca_bundle = sso->search->request->ca_bundle,
+		.env = sso->search->request->env,
 		.timeout_ns = sso->search->request->timeout_ns };
 	struct fetch_reply reply;
 	int rc;

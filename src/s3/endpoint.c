@@ -13,6 +13,7 @@
 #include "s3/sigv4.h"
 
 #define DEFAULT_REGION "us-east-1"
+#define GLOBAL_REGION "aws-global" /* its host has no region in its name */
 #define TEXT_MAX ((size_t)1 << 16)
 #define LABEL_MAX 63
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -85,26 +86,41 @@ static int parse_url(const char *url, struct parts *p, struct error *err)
 	return rc;
 }
 
+/* AWS's partitions by the beginning of a region's name. */
+static const struct partition {
+	const char *region;
+	const char *arn;    /* as an ARN names it */
+	const char *suffix;
+	const char *home;   /* the same for all regions: see endpoint_home */
+	bool fips, accelerate;
+} partitions[] = {
+	{ "cn-", "aws-cn", "amazonaws.com.cn", "s3.amazonaws.com.cn", false,
+	  false },
+	{ "eusc-", "aws-eusc", "amazonaws.eu", "s3.amazonaws.eu", true, true },
+	{ "us-gov-", "aws-us-gov", "amazonaws.com",
+	  "s3.us-gov-west-1.amazonaws.com", true, true },
+	{ "us-iso-", "aws-iso", "c2s.ic.gov", "s3.c2s.ic.gov", true, true },
+	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "s3.sc2s.sgov.gov", true,
+	  true },
+	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov", "s3.csp.hci.ic.gov",
+	  true, true },
+	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "s3.cloud.adc-e.uk",
+	  true, true },
+	{ "", "aws", "amazonaws.com", "s3.amazonaws.com", true, true },
+};
+
+static const struct partition *partition_of(const char *region)
+{
+	const struct partition *p = partitions;
+
+	while (strncmp(region, p->region, strlen(p->region)) != 0)
+		p++;
+	return p;
+}
+
 const char *endpoint_aws_suffix(const char *region)
 {
-	static const struct {
-		const char *region;
-		const char *suffix;
-	} partitions[] = {
-		{ "cn-", "amazonaws.com.cn" },
-		{ "eusc-", "amazonaws.eu" },
-		{ "us-iso-", "c2s.ic.gov" },
-		{ "us-isob-", "sc2s.sgov.gov" },
-		{ "us-isof-", "csp.hci.ic.gov" },
-		{ "eu-isoe-", "cloud.adc-e.uk" },
-		{ "", "amazonaws.com" }, /* us-gov- among them */
-	};
-	size_t i = 0;
-
-	while (strncmp(region, partitions[i].region,
-	    strlen(partitions[i].region)) != 0)
-		i++;
-	return partitions[i].suffix;
+	return partition_of(region)->suffix;
 }
 
 static int check_region(const char *region, struct error *err)
@@ -139,21 +155,28 @@ static bool is_dns_safe(const char *bucket)
 	return true;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 static int check_bucket(const char *bucket, struct error *err)
 {
 	size_t len = strlen(bucket);
 	bool good = len > 0 && len <= BUCKET_MAX && strcmp(bucket, ".") != 0 &&
 	    strcmp(bucket, "..") != 0;
 
-	if (strncmp(bucket, "arn:", 4) == 0)
-		return error_set(err, ERROR_CONFIG,
-		    "'%.200s' is an access point: only buckets by name are "
-		    "supported", bucket);
-	if (len > 6 && strcmp(bucket + len - 6, "--x-s3") == 0)
+	if (ends_with(bucket, "--x-s3") || ends_with(bucket, "--xa-s3"))
 		return error_set(err, ERROR_CONFIG,
 		    "'%.200s' is a directory bucket (S3 Express): it lists in "
 		    "no order and cannot be synced; use a general purpose "
 		    "bucket", bucket);
+	if (ends_with(bucket, "--op-s3"))
+		return error_set(err, ERROR_CONFIG,
+		    "'%.200s' is a bucket on an S3 Outpost, which has a "
+		    "protocol of its own; use a bucket in a region", bucket);
 	for (const char *c = bucket; *c; c++)
 		good = good &&
 		    (isalnum((unsigned char)*c) || strchr(".-_", *c));
@@ -163,27 +186,93 @@ static int check_bucket(const char *bucket, struct error *err)
 	return 0;
 }
 
+/* ---- access points ------------------------------------------------------ */
+
+/* arn:PARTITION:SERVICE:REGION:ACCOUNT:accesspoint:NAME, cut up. */
+struct arn {
+	char *copy;
+	const char *partition, *service, *region, *account, *kind, *name;
+};
+
+static bool is_label(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *c = text; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '-')
+			return false;
+	return len > 0 && len <= LABEL_MAX && *text != '-';
+}
+
+static void arn_split(struct arn *a, const char *text)
+{
+	const char **parts[] = { &a->partition, &a->service, &a->region,
+		&a->account };
+	char *rest = alloc_string(text + strlen("arn:"));
+
+	a->copy = rest;
+	a->kind = a->name = "";
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		*parts[i] = strsep(&rest, ":");
+		if (!*parts[i])
+			*parts[i] = "";
+	}
+	if (!rest)
+		return;
+	a->kind = rest; /* then ':' or '/' */
+	rest += strcspn(rest, ":/");
+	if (*rest) {
+		*rest = '\0';
+		a->name = rest + 1;
+	}
+}
+
+/* What is an access point, but of another kind than this program speaks to. */
+static const char *wrong_with_kind(const struct arn *a)
+{
+	if (strcmp(a->service, "s3-object-lambda") == 0)
+		return "leads to an Object Lambda, whose objects are not those "
+		    "that were listed; use the access point beneath it";
+	if (strcmp(a->service, "s3-outposts") == 0)
+		return "is on an S3 Outpost, which has a protocol of its own; "
+		    "use a bucket in a region";
+	if (strcmp(a->service, "s3") != 0 || strcmp(a->kind, "accesspoint") != 0)
+		return "is not the ARN of an access point of S3: expected "
+		    "arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME, or a "
+		    "bucket's name";
+	if (!*a->region)
+		return "is a Multi-Region Access Point, which needs signatures "
+		    "of another kind (SigV4A); use the bucket in the nearest "
+		    "region";
+	return NULL;
+}
+
+static const char *wrong_with_arn(const struct arn *a,
+    const struct endpoint_options *o)
+{
+	const char *wrong = wrong_with_kind(a);
+
+	if (wrong)
+		return wrong;
+	if (!is_label(a->region) || !is_label(a->account) || !is_label(a->name))
+		return "is not the ARN of an access point: REGION, ACCOUNT and "
+		    "NAME are made of a-z, 0-9 and '-'";
+	if (strcmp(partition_of(a->region)->arn, a->partition) != 0)
+		return "names a region of another partition than its own";
+	if (o->accelerate)
+		return "is an access point, and those are not accelerated: "
+		    "unset use_accelerate_endpoint";
+	if (o->addressing == S3_ADDRESSING_PATH)
+		return "is an access point, which is always addressed by host "
+		    "name: unset addressing = path";
+	return NULL;
+}
+
+/* ---- AWS ---------------------------------------------------------------- */
+
 static bool is_ip(const char *host)
 {
 	return *host == '[' || host[strspn(host, "0123456789.")] == '\0';
-}
-
-/* Is the bucket part of the host name, rather than of the path? */
-static int choose_style(const struct parts *p, bool aws, const char *bucket,
-    enum s3_addressing addressing, bool *virtual, struct error *err)
-{
-	bool safe = is_dns_safe(bucket);
-
-	*virtual = false;
-	if (addressing == S3_ADDRESSING_PATH || is_ip(p->host))
-		return 0;
-	if (addressing == S3_ADDRESSING_VIRTUAL && !safe)
-		return error_set(err, ERROR_CONFIG,
-		    "bucket '%s' cannot be part of a host name: use "
-		    "addressing = path", bucket);
-	*virtual = addressing == S3_ADDRESSING_VIRTUAL ||
-	    (aws && safe && !strchr(bucket, '.'));
-	return 0;
 }
 
 static char *format(const char *form, ...)
@@ -200,15 +289,71 @@ static char *format(const char *form, ...)
 	return strbuf_detach(&s);
 }
 
-static void assemble(struct endpoint *e, const struct parts *p, bool virtual,
+/* May the bucket be part of the host's name, and shall it? */
+static bool is_virtual(const struct parts *p, const struct endpoint_options *o)
+{
+	if (o->addressing == S3_ADDRESSING_PATH || is_ip(p->host) ||
+	    !is_dns_safe(o->bucket) ||
+	    (o->url && o->addressing == S3_ADDRESSING_AUTO))
+		return false;
+	return strcmp(p->scheme, "http") == 0 || !strchr(o->bucket, '.');
+}
+
+/* Options of AWS's own addresses, which another server's cannot have. */
+static int check_options(const struct endpoint_options *o, const char *region,
+    struct error *err)
+{
+	const struct partition *partition = partition_of(region);
+	const char *wrong = NULL;
+
+	if (o->url && (o->dualstack || o->fips || o->accelerate))
+		wrong = "an endpoint_url is used as it is: unset "
+		    "use_dualstack_endpoint, use_fips_endpoint and "
+		    "use_accelerate_endpoint (AWS_USE_DUALSTACK_ENDPOINT, "
+		    "AWS_USE_FIPS_ENDPOINT)";
+	else if (o->fips && !partition->fips)
+		wrong = "there are no FIPS endpoints in China: unset "
+		    "use_fips_endpoint";
+	else if (o->fips && o->accelerate)
+		wrong = "no accelerated endpoint is a FIPS endpoint: unset "
+		    "use_accelerate_endpoint or use_fips_endpoint";
+	else if (o->accelerate && !partition->accelerate)
+		wrong = "nothing is accelerated in China: unset "
+		    "use_accelerate_endpoint";
+	else if (o->accelerate && (!is_dns_safe(o->bucket) ||
+	    strchr(o->bucket, '.') || o->addressing == S3_ADDRESSING_PATH))
+		wrong = "only a bucket that is addressed by host name can be "
+		    "accelerated: unset use_accelerate_endpoint";
+	return wrong ? error_set(err, ERROR_CONFIG, "%s", wrong) : 0;
+}
+
+/* ${service}: "s3" or "s3-accesspoint". */
+static char *aws_url(const struct endpoint_options *o, const char *service,
+    const char *region)
+{
+	const struct partition *partition = partition_of(region);
+	const char *dualstack = o->dualstack ? ".dualstack" : "";
+
+	if (o->accelerate)
+		return format("https://s3-accelerate%s.%s", dualstack,
+		    partition->suffix);
+	if (strcmp(region, GLOBAL_REGION) == 0 && !o->fips && !o->dualstack)
+		return format("https://%s.%s", service, partition->suffix);
+	if (strcmp(region, GLOBAL_REGION) == 0)
+		region = DEFAULT_REGION;
+	return format("https://%s%s%s.%s.%s", service, o->fips ? "-fips" : "",
+	    dualstack, region, partition->suffix);
+}
+
+/* ${sub}: what goes before the host's name; "" nothing. */
+static void assemble(struct endpoint *e, const struct parts *p, const char *sub,
     const char *bucket)
 {
 	const char *own_port = e->tls ? "443" : "80";
 	bool has_port = p->port && strcmp(p->port, own_port) != 0;
 	const char *port = has_port ? p->port : "";
 	const char *colon = has_port ? ":" : "";
-	const char *sub = virtual ? bucket : "";
-	const char *dot = virtual ? "." : "";
+	const char *dot = *sub ? "." : "";
 	struct strbuf base = STRBUF_INIT(TEXT_MAX);
 
 	sigv4_encode(&base, p->base, strlen(p->base), true);
@@ -218,39 +363,83 @@ static void assemble(struct endpoint *e, const struct parts *p, bool virtual,
 	e->origin = format("%s://%s", p->scheme, e->host);
 	e->authority = format("%s%s%s:%s", sub, dot, p->host,
 	    has_port ? port : own_port);
-	e->path = format("%s%s%s", strbuf_text(&base), virtual ? "" : "/",
-	    virtual ? "" : bucket);
+	e->path = format("%s%s%s", strbuf_text(&base), *sub ? "" : "/",
+	    *sub ? "" : bucket);
 	strbuf_release(&base);
 }
 
-int endpoint_init(struct endpoint *e, const char *url, const char *region,
-    const char *bucket, enum s3_addressing addressing, struct error *err)
+static int init_bucket(struct endpoint *e, const struct endpoint_options *o,
+    const char *region, struct error *err)
 {
+	char *aws = o->url ? NULL : aws_url(o, "s3", region);
 	struct parts parts = { 0 };
-	char *aws = NULL;
-	bool virtual;
 	int rc = -1;
 
-	memset(e, 0, sizeof(*e));
-	if (!region)
-		region = DEFAULT_REGION;
-	if (check_region(region, err) || check_bucket(bucket, err))
-		goto out;
-	if (!url)
-		url = aws = format("https://s3.%s.%s", region,
-		    endpoint_aws_suffix(region));
-	if (parse_url(url, &parts, err) ||
-	    choose_style(&parts, aws != NULL, bucket, addressing, &virtual,
-	    err))
+	if (check_bucket(o->bucket, err) || check_options(o, region, err) ||
+	    parse_url(o->url ? o->url : aws, &parts, err))
 		goto out;
 	e->tls = strcmp(parts.scheme, "https") == 0;
-	e->region = alloc_string(region);
-	assemble(e, &parts, virtual, bucket);
+	e->region = alloc_string(strcmp(region, GLOBAL_REGION) == 0 ?
+	    DEFAULT_REGION : region);
+	assemble(e, &parts, is_virtual(&parts, o) ? o->bucket : "", o->bucket);
 	rc = 0;
 out:
 	parts_release(&parts);
 	free(aws);
 	return rc;
+}
+
+static int init_access_point(struct endpoint *e,
+    const struct endpoint_options *o, struct error *err)
+{
+	struct parts parts = { 0 };
+	struct arn arn;
+	const char *wrong;
+	char *aws = NULL, *sub = NULL;
+	int rc = -1;
+
+	arn_split(&arn, o->bucket);
+	wrong = wrong_with_arn(&arn, o);
+	if (wrong) {
+		error_set(err, ERROR_CONFIG, "'%.200s' %s", o->bucket, wrong);
+		goto out;
+	}
+	if (!o->url)
+		aws = aws_url(o, "s3-accesspoint", arn.region);
+	if (check_options(o, arn.region, err) ||
+	    parse_url(o->url ? o->url : aws, &parts, err))
+		goto out;
+	if (is_ip(parts.host)) {
+		error_set(err, ERROR_CONFIG, "an access point has a name of "
+		    "its own below the host's: endpoint_url cannot be an IP "
+		    "address");
+		goto out;
+	}
+	e->tls = strcmp(parts.scheme, "https") == 0;
+	e->region = alloc_string(arn.region);
+	sub = format("%s-%s", arn.name, arn.account);
+	assemble(e, &parts, sub, NULL);
+	rc = 0;
+out:
+	parts_release(&parts);
+	free(arn.copy);
+	free(aws);
+	free(sub);
+	return rc;
+}
+
+int endpoint_init(struct endpoint *e, const struct endpoint_options *options,
+    struct error *err)
+{
+	const char *region = options->region ? options->region :
+	    DEFAULT_REGION;
+
+	memset(e, 0, sizeof(*e));
+	if (check_region(region, err))
+		return -1;
+	if (strncmp(options->bucket, "arn:", 4) == 0)
+		return init_access_point(e, options, err);
+	return init_bucket(e, options, region, err);
 }
 
 void endpoint_release(struct endpoint *e)
@@ -262,4 +451,33 @@ void endpoint_release(struct endpoint *e)
 	free(e->path);
 	free(e->region);
 	memset(e, 0, sizeof(*e));
+}
+
+/* "s3", "s3-fips.eu-west-1", "s3.dualstack.eu-west-1": the part before the
+ * partition's suffix. */
+static bool is_home_of(const struct partition *p, const char *host, size_t len)
+{
+	size_t suffix = strlen(p->suffix);
+	const char *end, *region;
+
+	if (len < suffix + 3 || strncmp(host + len - suffix, p->suffix,
+	    suffix) != 0 || host[len - suffix - 1] != '.' ||
+	    strncmp(host, "s3", 2) != 0 || !strchr(".-", host[2]))
+		return false;
+	end = host + len - suffix - 1;
+	region = memrchr(host, '.', (size_t)(end - host));
+	region = region ? region + 1 : DEFAULT_REGION;
+	return strncmp(region, p->region, strlen(p->region)) == 0;
+}
+
+char *endpoint_home(const char *url)
+{
+	static const char https[] = "https://";
+	const char *host = url + strlen(https);
+
+	for (size_t i = 0; i < COUNT(partitions); i++)
+		if (strncmp(url, https, strlen(https)) == 0 &&
+		    is_home_of(&partitions[i], host, strcspn(host, "/")))
+			return format("%s%s", https, partitions[i].home);
+	return alloc_string(url);
 }

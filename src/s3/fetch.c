@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "s3/http.h"
+#include "s3/proxy.h"
 #include "s3/retry.h"
 
 #define BODY_MAX ((size_t)256 << 10)
@@ -170,8 +171,8 @@ int fetch_run(const struct fetch_request *request, struct fetch_reply *reply,
 		.idle_timeout_ns = 2 * request->timeout_ns, /* it is ours */
 		.connect_timeout_ns = request->connect_timeout_ns ?
 		    request->connect_timeout_ns : request->timeout_ns,
-		.no_proxy = request->no_proxy,
 	};
+	struct proxy proxy = { 0 };
 	int rc = -1;
 
 	assert(request->timeout_ns > 0 && request->attempts > 0);
@@ -180,12 +181,18 @@ int fetch_run(const struct fetch_request *request, struct fetch_reply *reply,
 	if (!f.host)
 		return error_set(err, ERROR_NETWORK, "its URL is none: write "
 		    "it as http://HOST[:PORT] or https://HOST[:PORT]");
+	if (request->env && proxy_find(request->env,
+	    strncmp(request->url, "https:", 6) == 0, &proxy, err))
+		goto out;
+	options.proxy = proxy.url ? proxy.url : "";
+	options.proxy_exempt = proxy.exempt;
 	if (http_new(&f.http, &options, err) == 0) {
 		f.call = http_call_new(f.http, &events, &f);
 		rc = run(&f, err);
 		http_call_free(f.call);
 	}
 	http_free(f.http);
+out:
 	free(f.host);
 	return rc;
 }

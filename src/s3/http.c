@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -18,8 +20,10 @@
 #define CONNECT_TIMEOUT_MS 10000L
 /* S3 hangs up on a connection after about 5 s of quiet. */
 #define CONNECTION_MAX_IDLE_S 4L
-/* Several addresses stand behind one name, and they change. */
-#define DNS_CACHE_S 10L
+/* Several addresses stand behind one name, and they change: each connection
+ * looks it up and takes one by chance. From libcurl's cache, which it shuffles
+ * as it fills it, all that are made at once would get the same. */
+#define DNS_CACHE_S 0L
 /* Touched only as far as it is filled: small objects cost little. */
 #define BUFFER_SIZE 65536L
 #define POLL_MAX_NS (60 * CLOCK_SECOND)
@@ -33,10 +37,11 @@ struct line {
 struct http {
 	CURLM *multi;
 	char *ca_bundle;    /* NULL: libcurl's CAPATH */
+	char *proxy;        /* may hold a password; NULL: libcurl looks */
+	char *proxy_exempt;
 	long connections;
 	int64_t idle_timeout_ns;
 	long connect_timeout_ms;
-	bool no_proxy;
 	int64_t sweep_ns;   /* when calls are next looked at for idleness */
 	struct http_call *active; /* those in exchange */
 	struct line lines[HTTP_WAYS];
@@ -103,6 +108,11 @@ int http_new(struct http **http, const struct http_options *options,
 		return error_set(err, ERROR_NETWORK, "libcurl cannot start");
 	}
 	h->ca_bundle = find_ca_bundle(options->ca_bundle);
+	if (options->proxy) {
+		h->proxy = alloc_string(options->proxy);
+		h->proxy_exempt = alloc_string(options->proxy_exempt ?
+		    options->proxy_exempt : "");
+	}
 	h->connections = (long)options->connections;
 	h->idle_timeout_ns = options->idle_timeout_ns;
 	for (int way = 0; way < HTTP_WAYS; way++)
@@ -110,7 +120,6 @@ int http_new(struct http **http, const struct http_options *options,
 		    clock_mono_ns());
 	h->connect_timeout_ms = options->connect_timeout_ns ?
 	    (long)(options->connect_timeout_ns / CLOCK_MS) : CONNECT_TIMEOUT_MS;
-	h->no_proxy = options->no_proxy;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, h->connections);
 	*http = h;
 	return 0;
@@ -123,6 +132,10 @@ void http_free(struct http *http)
 	assert(!http->active);
 	curl_multi_cleanup(http->multi);
 	free(http->ca_bundle);
+	if (http->proxy)
+		OPENSSL_cleanse(http->proxy, strlen(http->proxy));
+	free(http->proxy);
+	free(http->proxy_exempt);
 	free(http);
 	curl_global_cleanup();
 }
@@ -284,8 +297,6 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    h->connect_timeout_ms);
-	if (h->no_proxy)
-		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
 	curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
@@ -300,9 +311,15 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	if (h->ca_bundle) {
+	if (h->ca_bundle) { /* of an https proxy, too */
 		curl_easy_setopt(easy, CURLOPT_CAINFO, h->ca_bundle);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, h->ca_bundle);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+	}
+	if (h->proxy) {
+		curl_easy_setopt(easy, CURLOPT_PROXY, h->proxy);
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, h->proxy_exempt);
 	}
 }
 
@@ -472,6 +489,25 @@ bool http_call_connected(const struct http_call *call)
 	return connect_us > 0;
 }
 
+/* libcurl compares the names itself, after OpenSSL was content; until then
+ * the result stands at "unspecified". */
+static long verify_result(CURL *easy)
+{
+	long result = X509_V_OK;
+
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
+	return result == X509_V_OK || result == X509_V_ERR_UNSPECIFIED ?
+	    X509_V_ERR_HOSTNAME_MISMATCH : result;
+}
+
+static int proxy_status(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status >= 300 ? (int)status : 0;
+}
+
 static void end_call(struct http_call *call, CURLcode code, const char *text)
 {
 	struct http_end end = { .curl = (int)code, .text = text,
@@ -479,9 +515,17 @@ static void end_call(struct http_call *call, CURLcode code, const char *text)
 	long sys = 0;
 
 	end.status = http_call_status(call);
+	/* Through a proxy libcurl's words are better: they say to whom. */
 	if (code == CURLE_COULDNT_CONNECT &&
+	    !(call->http->proxy && *call->http->proxy) &&
 	    !curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys))
 		end.sys = (int)sys;
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		end.verify = verify_result(call->easy);
+	if (code)
+		end.proxy = proxy_status(call->easy);
+	if (end.proxy)
+		end.status = 0; /* none of the server's */
 	leave(call);
 	call->events->end(call->arg, &end);
 }

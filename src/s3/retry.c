@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
@@ -40,6 +41,10 @@
 	.class = RETRY_REGION, .outcome = S3_REFUSED, .kind = ERROR_BUCKET,    \
 	.what = "bucket '{bucket}' is in {region}, and was asked for in "      \
 	"{own}", .remedy = "set region to the bucket's own"
+#define UNTRUSTED(result, text, advice)                                        \
+	{ .curl = CURLE_PEER_FAILED_VERIFICATION, .verify = result,            \
+	  .class = RETRY_FATAL, .outcome = S3_REFUSED, .kind = ERROR_NETWORK,  \
+	  .what = text, .remedy = advice }
 #define CONTENDED(text, who, ends, why)                                        \
 	{ .code = text, .asked = who, .class = RETRY_TRANSIENT,                \
 	  .outcome = ends, .kind = why, .what = "another writer is at this "   \
@@ -147,7 +152,12 @@ static const struct retry_rule rules[] = {
 	  .remedy = "grant s3:ListMultipartUploadParts" },
 
 	/* ask elsewhere */
-	{ .code = "AuthorizationHeaderMalformed", ELSEWHERE },
+	{ .code = "AuthorizationHeaderMalformed", .class = RETRY_REGION,
+	  .outcome = S3_REFUSED, .kind = ERROR_BUCKET,
+	  .what = "the server does not accept requests signed for {own}" },
+	{ .code = "InvalidRegionName", .class = RETRY_FATAL, /* R2 */
+	  .outcome = S3_REFUSED, .kind = ERROR_BUCKET,
+	  .what = "the server has no region {own}" },
 	{ .code = "PermanentRedirect", ELSEWHERE },
 	{ .code = "TemporaryRedirect", ELSEWHERE },
 	{ .code = "IllegalLocationConstraintException", ELSEWHERE },
@@ -217,6 +227,18 @@ static const struct retry_rule rules[] = {
 	{ .curl = RETRY_GARBLED, .class = RETRY_TRANSIENT, NETWORK,
 	  .what = "{detail}",
 	  .remedy = "check that {endpoint} is an S3 server" },
+	{ .status = 407, .class = RETRY_FATAL, .outcome = S3_REFUSED,
+	  .kind = ERROR_NETWORK, .what = "the proxy wants credentials",
+	  .remedy = "put them into http_proxy and https_proxy, as "
+	  "http://USER:PASSWORD@HOST:PORT" },
+	{ .curl = RETRY_PROXY, .status = 403, .class = RETRY_FATAL,
+	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
+	  .what = "the proxy refuses to connect to {server}",
+	  .remedy = "have it allowed there, or name it in no_proxy" },
+	{ .curl = RETRY_PROXY, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the proxy does not connect to {server}",
+	  .remedy = "check the endpoint and the proxy, or name it in "
+	  "no_proxy" },
 	{ .curl = CURLE_COULDNT_RESOLVE_PROXY, .class = RETRY_TRANSIENT,
 	  NETWORK, .what = "the proxy's name cannot be resolved",
 	  .remedy = "check http_proxy and https_proxy" },
@@ -232,14 +254,25 @@ static const struct retry_rule rules[] = {
 	{ .curl = CURLE_SSL_CONNECT_ERROR, .class = RETRY_TRANSIENT, NETWORK,
 	  .what = "TLS with {server} failed",
 	  .remedy = "check that it speaks https" },
-	{ .curl = CURLE_PEER_FAILED_VERIFICATION, .class = RETRY_FATAL,
-	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
-	  .what = "the certificate of {server} is not trusted",
-	  .remedy = "give the file of its CA as ca_bundle" },
+	UNTRUSTED(X509_V_ERR_CERT_HAS_EXPIRED,
+	    "the certificate of {server} has expired",
+	    "have it renewed; or set this machine's clock, if that is wrong"),
+	UNTRUSTED(X509_V_ERR_CERT_NOT_YET_VALID,
+	    "the certificate of {server} is not valid yet",
+	    "set this machine's clock (timedatectl set-ntp true)"),
+	UNTRUSTED(X509_V_ERR_HOSTNAME_MISMATCH,
+	    "the certificate of {server} is for another name",
+	    "use that name in endpoint_url; a bucket in the host's name needs "
+	    "a certificate for that, or addressing = path"),
+	UNTRUSTED(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+	    "the certificate of {server} is signed by itself",
+	    "if that is meant to be, give its file as ca_bundle"),
+	UNTRUSTED(0, "the certificate of {server} is not signed by a CA that "
+	    "is trusted here", "give the file of its CA as ca_bundle"),
 	{ .curl = CURLE_SSL_CACERT_BADFILE, .class = RETRY_FATAL,
 	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
-	  .what = "the CA bundle cannot be read",
-	  .remedy = "correct ca_bundle" },
+	  .what = "the file of CA certificates cannot be read, or holds none",
+	  .remedy = "correct ca_bundle (AWS_CA_BUNDLE)" },
 	BROKEN(CURLE_WEIRD_SERVER_REPLY),
 	BROKEN(CURLE_HTTP2),
 	BROKEN(CURLE_PARTIAL_FILE),
@@ -270,9 +303,6 @@ static const struct retry_rule rules[] = {
 	  .what = "the server has trouble" },
 	{ .status = 401, .class = RETRY_CREDENTIALS, .outcome = S3_REFUSED,
 	  .kind = ERROR_CREDENTIALS, .what = "credentials refused" },
-	{ .status = 407, .class = RETRY_FATAL, .outcome = S3_REFUSED,
-	  .kind = ERROR_NETWORK, .what = "the proxy wants credentials",
-	  .remedy = "put them into http_proxy and https_proxy" },
 	{ .status = 403, .asked = RETRY_LIST, .class = RETRY_FATAL,
 	  .outcome = S3_DENIED, .kind = ERROR_BUCKET,
 	  .what = "listing bucket '{bucket}' is refused" },
@@ -292,6 +322,7 @@ static const struct retry_rule rules[] = {
 static bool fits(const struct retry_rule *rule, const struct retry_reply *reply)
 {
 	return (!rule->curl || rule->curl == reply->curl) &&
+	    (!rule->verify || rule->verify == reply->verify) &&
 	    (!rule->status || rule->status == reply->status) &&
 	    (!rule->code || strcmp(rule->code, reply->error.code) == 0) &&
 	    (!rule->asked || (rule->asked & reply->asked));
@@ -395,7 +426,7 @@ static void expand(struct strbuf *out, const char *sentence,
 static void add_evidence(struct strbuf *out, const struct retry_reply *reply)
 {
 	strbuf_adds(out, " (");
-	if (reply->curl == RETRY_GARBLED)
+	if (reply->curl == RETRY_GARBLED || reply->curl == RETRY_PROXY)
 		strbuf_addf(out, "HTTP %d", reply->status);
 	else if (reply->curl)
 		add_foreign(out, reply->sys ? strerror(reply->sys) :

@@ -8,9 +8,50 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "s3/proxy.h"
 
 #define DOCUMENT_MAX ((size_t)8 << 20) /* 1000 parts with long ETags */
 #define RELEASED_AT_ONCE 2 /* of the held, by each that is served */
+
+static char *copy(const char *text)
+{
+	return text ? alloc_string(text) : NULL;
+}
+
+static void keep_where(struct endpoint_options *where,
+    const struct s3_options *options)
+{
+	*where = (struct endpoint_options){
+		.url = copy(options->endpoint_url),
+		.region = copy(options->region),
+		.bucket = copy(options->bucket),
+		.addressing = options->addressing,
+		.dualstack = options->dualstack,
+		.fips = options->fips,
+		.accelerate = options->accelerate,
+	};
+}
+
+static void release_where(struct endpoint_options *where)
+{
+	free((char *)where->url);
+	free((char *)where->region);
+	free((char *)where->bucket);
+}
+
+static int choose_proxy(struct http_options *http, const struct env *env,
+    bool tls, struct error *err)
+{
+	struct proxy proxy;
+
+	if (!env)
+		return 0;
+	if (proxy_find(env, tls, &proxy, err))
+		return -1;
+	http->proxy = proxy.url ? proxy.url : "";
+	http->proxy_exempt = proxy.exempt;
+	return 0;
+}
 
 int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 {
@@ -26,14 +67,15 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	assert(options->in_flight > 0 && options->attempts > 0 &&
 	    options->idle_timeout_ns > 0);
 	*s3 = NULL;
-	if (endpoint_init(&s->endpoint, options->endpoint_url, options->region,
-	    options->bucket, options->addressing, err) ||
+	keep_where(&s->where, options);
+	if (endpoint_init(&s->endpoint, &s->where, err) ||
+	    choose_proxy(&http, options->env, s->endpoint.tls, err) ||
 	    http_new(&s->http, &http, err)) {
 		endpoint_release(&s->endpoint);
+		release_where(&s->where);
 		free(s);
 		return -1;
 	}
-	s->bucket = alloc_string(options->bucket);
 	s->signing = options->signing;
 	s3_signer_init(s, options);
 	s->properties = options->properties;
@@ -55,6 +97,36 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 const char *s3_endpoint(const struct s3 *s3)
 {
 	return s3->endpoint.url;
+}
+
+const char *s3_region(const struct s3 *s3)
+{
+	return s3->endpoint.region;
+}
+
+/* Of AWS the host changes, too; of another server only the signatures. */
+bool s3_move(struct s3 *s3, const char *region)
+{
+	struct endpoint_options there = s3->where;
+	struct error ignored = ERROR_INIT;
+	struct endpoint next;
+
+	there.region = region;
+	if (endpoint_init(&next, &there, &ignored))
+		return false;
+	if (strcmp(next.region, s3->endpoint.region) == 0) {
+		endpoint_release(&next);
+		return false;
+	}
+	endpoint_release(&s3->endpoint);
+	s3->endpoint = next;
+	s3_signer_make(s3);
+	return true;
+}
+
+void s3_begin_in(struct s3 *s3, const char *region)
+{
+	s3_move(s3, region);
 }
 
 bool s3_signs_payload(const struct s3 *s3)
@@ -153,6 +225,7 @@ void s3_complete_done(struct slot *slot, const struct etag *etag,
 
 	if (etag)
 		result.etag = *etag;
+	slot->s3->unproven = false;
 	s3_served(slot);
 	s3_clock_check(slot);
 	if (window_good(&slot->s3->window))
@@ -393,7 +466,7 @@ void s3_free(struct s3 *s3)
 	s3_signer_release(s3);
 	http_free(s3->http);
 	endpoint_release(&s3->endpoint);
-	free(s3->bucket);
+	release_where(&s3->where);
 	free(s3);
 }
 

@@ -23,6 +23,7 @@ void s3_attempt_start(struct slot *slot)
 	slot->sent_wall_ns = clock_wall_ns();
 	r->attempts++;
 	slot->signed_with = s3->signer_number;
+	r->asked_in = s3->moves;
 	r->with_md5 = s3->content_md5;
 	r->with_restore = sender.restore_status;
 	s3->usage.requests[s3_operation_kind(r)]++;
@@ -164,6 +165,8 @@ static void on_end(void *arg, const struct http_end *end)
 		fail_refused(slot);
 	else if (end->curl && !slot->refused && end->status < 400)
 		s3_failure_exchange(slot, end);
+	else if (r->locating)
+		s3_failure_located(slot, end->status);
 	else if (!is_good(slot, end->status))
 		s3_failure_status(slot, end->status);
 	else

@@ -8,6 +8,44 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+static void tell_of_move(const struct s3 *s3, const char *asked)
+{
+	const char *own = s3->endpoint.region;
+
+	if (s3->where.region)
+		log_warning("bucket '%s' is in %s, not in %s: set region = %s",
+		    s3->where.bucket, own, asked, own);
+	else
+		log_debug("bucket '%s' is in %s", s3->where.bucket, own);
+}
+
+/* The region of ${error}, or one that another request has found meanwhile. A
+ * request follows one such hint; so does the bucket, until one is done. */
+static bool learn_region(struct slot *slot, const struct xml_error *error)
+{
+	struct request *r = slot->request;
+	struct s3 *s3 = slot->s3;
+	char asked[sizeof(error->region)];
+
+	if (r->relocated)
+		return false;
+	if (r->asked_in == s3->moves) {
+		if (!*error->region && !r->locating) {
+			r->locating = true;
+			return true;
+		}
+		snprintf(asked, sizeof(asked), "%s", s3->endpoint.region);
+		if (s3->unproven || !s3_move(s3, error->region))
+			return false;
+		s3->moves++;
+		s3->unproven = true;
+		tell_of_move(s3, asked);
+	}
+	r->relocated = true;
+	r->locating = false;
+	return true;
+}
+
 /* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds. */
 static struct retry_wish read_wish(const struct slot *slot)
 {
@@ -60,6 +98,7 @@ static unsigned asked(const struct request *r)
 		[S3_KIND_UPLOAD_PART] = RETRY_PUT,
 		[S3_KIND_ABORT_UPLOAD] = RETRY_ABORT,
 		[S3_KIND_LIST_PARTS] = RETRY_PARTS,
+		[S3_KIND_HEAD_BUCKET] = RETRY_LIST,
 	};
 	const struct s3_multipart_complete *complete = &r->ask.complete;
 	enum s3_kind kind = s3_operation_kind(r);
@@ -83,6 +122,7 @@ static unsigned asked(const struct request *r)
 	case S3_KIND_UPLOAD_PART:
 	case S3_KIND_ABORT_UPLOAD:
 	case S3_KIND_LIST_PARTS:
+	case S3_KIND_HEAD_BUCKET:
 	case S3_KIND_COUNT:
 		break;
 	}
@@ -174,7 +214,7 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	    sizeof(error->region));
 	reply->asked = asked(slot->request);
 	reply->own_region = s3->endpoint.region;
-	reply->bucket = s3->bucket;
+	reply->bucket = s3->where.bucket;
 	reply->endpoint = s3->endpoint.url;
 	reply->server = s3->endpoint.authority;
 	reply->attempts = slot->request->attempts;
@@ -299,6 +339,9 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 	} else if (rule->class == RETRY_CLOCK &&
 	    s3_clock_learn(slot, &reply->error)) {
 		s3_try_again(slot, 0);
+	} else if (rule->class == RETRY_REGION &&
+	    learn_region(slot, &reply->error)) {
+		s3_try_again(slot, 0);
 	} else if (should_settle(r, rule)) {
 		s3_failure_settle(slot, reply->status);
 	} else {
@@ -326,10 +369,26 @@ void s3_failure_status(struct slot *slot, int status)
 	s3_failure_reply(slot, &reply);
 }
 
+/* Whatever its status, the head of the reply may name the region; AWS's does.
+ * Trouble is trouble, here as elsewhere. */
+void s3_failure_located(struct slot *slot, int status)
+{
+	struct retry_reply reply = { .status = status };
+
+	if (http_call_header(slot->call, "x-amz-bucket-region") ||
+	    status < 400)
+		reply.status = 301;
+	s3_failure_reply(slot, &reply);
+}
+
 void s3_failure_exchange(struct slot *slot, const struct http_end *end)
 {
 	struct retry_reply reply = { .curl = end->curl, .status = end->status,
-		.sys = end->sys, .detail = end->text };
+		.sys = end->sys, .verify = end->verify, .detail = end->text };
 
+	if (end->proxy) {
+		reply.curl = RETRY_PROXY;
+		reply.status = end->proxy;
+	}
 	s3_failure_reply(slot, &reply);
 }

@@ -58,6 +58,9 @@ struct request {
 	bool doubtful;      /* a write that may have been done unheard */
 	bool settling;      /* and now we ask what is there */
 	int doubt_status;   /* of the reply that made us ask */
+	unsigned asked_in;  /* s3->moves as of the last attempt */
+	bool relocated;     /* this request met a wrong region before */
+	bool locating;      /* and now we ask where the bucket is */
 };
 
 /* What a good reply's body is. */
@@ -113,14 +116,16 @@ struct slot {
 };
 
 struct s3 {
+	struct endpoint_options where; /* its texts are ours */
 	struct endpoint endpoint;
+	unsigned moves;          /* how often the region turned out another */
+	bool unproven;           /* no request was done since the last move */
 	struct keyring *keyring; /* NULL: the keys are what they are */
 	struct s3_credentials credentials; /* empty: nothing is signed */
 	struct sigv4 *signer;    /* of these; NULL: none */
 	unsigned signer_number;  /* of these */
 	unsigned refused_number; /* of those that are to be renewed */
 	bool renewing;           /* nothing starts until they are */
-	char *bucket;
 	enum s3_signing signing;
 	struct s3_properties properties;
 	bool content_md5;        /* the server insists on it */
@@ -167,13 +172,16 @@ void s3_try_again(struct slot *slot, int64_t delay_ns);
 void s3_hold(struct slot *slot, const struct s3_result *result);
 /* The server has answered this request, well or for good. */
 void s3_served(struct slot *slot);
+/* From here on in ${region}. False: it is no region, or the same one. */
+bool s3_move(struct s3 *s3, const char *region);
 
 /* A new request at the end of the queue. */
 struct request *s3_enqueue(struct s3 *s3, enum s3_kind kind);
 
 /* ---- s3_operation.c ------------------------------------------------------ */
 
-/* A HEAD where it settles a doubt, whatever was asked for. */
+/* A HEAD where it settles a doubt or locates the bucket, whatever was asked
+ * for. */
 enum s3_kind s3_operation_kind(const struct request *r);
 const struct operation *s3_operation_of(const struct request *r);
 /* Tells the caller, once the request has left its slot. */
@@ -232,6 +240,8 @@ void s3_failure_status(struct slot *slot, int status);
 void s3_failure_settle(struct slot *slot, int status);
 /* It was not. */
 void s3_failure_not_ours(struct slot *slot);
+/* The answer to the question where the bucket is. */
+void s3_failure_located(struct slot *slot, int status);
 /* A 200 that S3 cannot have meant. */
 void s3_failure_garbled(struct slot *slot, const char *why);
 /* No whole reply. */

@@ -248,6 +248,14 @@ static void take_head(struct slot *slot)
 		    slot->head.etag_not_md5, NULL);
 }
 
+/* ---- HEAD of the bucket: s3_failure_located takes the reply -------------- */
+
+static void send_head_bucket(struct slot *slot,
+    const struct wire_sender *sender, int64_t wall_ns)
+{
+	wire_head(&slot->wire, sender, NULL, 0, wall_ns);
+}
+
 /* ---- PUT ---------------------------------------------------------------- */
 
 static void send_put(struct slot *slot, const struct wire_sender *sender,
@@ -326,7 +334,7 @@ static void send_copy(struct slot *slot, const struct wire_sender *sender,
     int64_t wall_ns)
 {
 	wire_copy(&slot->wire, sender, &slot->request->ask.copy,
-	    slot->s3->bucket, wall_ns);
+	    slot->s3->where.bucket, wall_ns);
 }
 
 static void take_copy(struct slot *slot)
@@ -355,6 +363,8 @@ static const struct operation *const operations[S3_KIND_COUNT] = {
 	    take_object, get_done, false },
 	[S3_KIND_HEAD] = &(const struct operation){ REPLY_NOTHING, send_head,
 	    take_head, NULL, false },
+	[S3_KIND_HEAD_BUCKET] = &(const struct operation){ REPLY_NOTHING,
+	    send_head_bucket, NULL, NULL, false },
 	[S3_KIND_PUT] = &(const struct operation){ REPLY_DOCUMENT, send_put,
 	    take_receipt, put_done, true },
 	[S3_KIND_UPLOAD_PART] = &(const struct operation){ REPLY_DOCUMENT,
@@ -371,6 +381,8 @@ static const struct operation *const operations[S3_KIND_COUNT] = {
 
 enum s3_kind s3_operation_kind(const struct request *r)
 {
+	if (r->locating)
+		return S3_KIND_HEAD_BUCKET;
 	return r->settling ? S3_KIND_HEAD : r->kind;
 }
 

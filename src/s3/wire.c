@@ -329,7 +329,12 @@ void wire_copy(struct wire *w, const struct wire_sender *sender,
 {
 	begin(w, sender, copy->key, copy->key_len);
 	strbuf_clear(&w->source);
-	strbuf_addf(&w->source, "/%s/", bucket);
+	if (strchr(bucket, ':')) { /* "arn:…:accesspoint/NAME/object/KEY" */
+		sigv4_encode(&w->source, bucket, strlen(bucket), true);
+		strbuf_adds(&w->source, "/object/");
+	} else {
+		strbuf_addf(&w->source, "/%s/", bucket);
+	}
 	sigv4_encode(&w->source, copy->from, copy->from_len, true);
 	add_condition(w, copy->if_match, copy->if_none_match);
 	add_header(w, "x-amz-copy-source", strbuf_text(&w->source));

@@ -7,6 +7,7 @@
 #ifndef SYNC_CONF_INTERNAL_H
 #define SYNC_CONF_INTERNAL_H
 
+#include "s3/aws_config.h"
 #include "sync/conf.h"
 
 /* Longer paths than the system's are refused where they are read. */
@@ -44,11 +45,14 @@ struct conf_section {
 };
 
 /* Where an option may be set, from the most general to the most specific;
- * behind all of them stand the environment and the built-in default. */
+ * behind all of them stand the environment, the profile of the AWS tools and
+ * the built-in default. */
 struct conf_source {
 	const struct conf_section *sections[3];
 	size_t count;
 	const struct env *env;
+	const struct aws_config *aws; /* NULL: its files are not read */
+	const char *profile;          /* of those in it */
 };
 
 void conf_source_add(struct conf_section *s, const struct conf_option *option,
@@ -68,7 +72,7 @@ int conf_source_set_repeatable(const struct conf_source *from,
 /* Fills the zeroed ${pair}; it is to be released even after a failure.
  * ${env_file}: read it. */
 int conf_pair_build(struct conf_pair *pair, struct conf_source *from,
-    const char *name, bool read_env_file, struct error *err);
+    const char *name, bool read_files, struct error *err);
 void conf_pair_release(struct conf_pair *pair);
 /* ${variable} if it is an absolute path, else "~/${fallback}": the rule of the
  * XDG base directories; "/${name}" is added. malloc'ed. */

@@ -49,6 +49,14 @@ static const struct choice signings[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice switches[] = {
+	{ "no", false },
+	{ "yes", true },
+	{ "false", false }, /* as the AWS tools write them */
+	{ "true", true },
+	{ NULL, 0 },
+};
+
 static const struct choice checksums[] = {
 	{ "none", S3_CHECKSUM_NONE },
 	{ "crc32c", S3_CHECKSUM_CRC32C },
@@ -60,12 +68,6 @@ static const struct choice checksums[] = {
 static const struct choice etags[] = {
 	{ "auto", false },
 	{ "opaque", true },
-	{ NULL, 0 },
-};
-
-static const struct choice switches[] = {
-	{ "no", false },
-	{ "yes", true },
 	{ NULL, 0 },
 };
 
@@ -552,16 +554,34 @@ static const struct rule rules[] = {
 	    IN_PAIR(bwlimit_down), parse_rate, "1K" },
 	{ { .name = "endpoint_url", .argument = "URL",
 	    .environment = { "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL" },
+	    .aws_key = "endpoint_url",
 	    .help = "a server other than AWS" },
 	    IN_PAIR(endpoint_url), parse_url },
 	{ { .name = "region", .argument = "REGION",
 	    .environment = { "AWS_REGION", "AWS_DEFAULT_REGION" },
+	    .aws_key = "region",
 	    .help = "where the bucket is" },
 	    IN_PAIR(region), parse_region },
 	{ { .name = "addressing", .argument = "STYLE", .fallback = "auto",
+	    .aws_key = "s3.addressing_style",
 	    .help = "the bucket in the path or in the host: auto, path, "
 	            "virtual" },
 	    IN_PAIR(addressing), parse_choice, .choices = addressings },
+	{ { .name = "use_dualstack_endpoint", .argument = "yes|no",
+	    .fallback = "no",
+	    .environment = { "AWS_USE_DUALSTACK_ENDPOINT" },
+	    .aws_key = "use_dualstack_endpoint",
+	    .help = "AWS over IPv6, too" },
+	    IN_PAIR(dualstack), parse_choice, .choices = switches },
+	{ { .name = "use_fips_endpoint", .argument = "yes|no",
+	    .fallback = "no", .environment = { "AWS_USE_FIPS_ENDPOINT" },
+	    .aws_key = "use_fips_endpoint",
+	    .help = "AWS's endpoints with FIPS 140 cryptography" },
+	    IN_PAIR(fips), parse_choice, .choices = switches },
+	{ { .name = "use_accelerate_endpoint", .argument = "yes|no",
+	    .fallback = "no", .aws_key = "s3.use_accelerate_endpoint",
+	    .help = "AWS's nearest edge, where the bucket allows it" },
+	    IN_PAIR(accelerate), parse_choice, .choices = switches },
 	{ { .name = "sign", .argument = "WHAT", .fallback = "auto",
 	    .help = "auto, payload, headers, no" },
 	    IN_PAIR(sign), parse_choice, .choices = signings },
@@ -569,7 +589,7 @@ static const struct rule rules[] = {
 	    .help = "of ~/.aws/config and ~/.aws/credentials" },
 	    IN_PAIR(profile), parse_text },
 	{ { .name = "ca_bundle", .argument = "FILE",
-	    .environment = { "AWS_CA_BUNDLE" },
+	    .environment = { "AWS_CA_BUNDLE" }, .aws_key = "ca_bundle",
 	    .help = "certificates to trust instead of the system's" },
 	    IN_PAIR(ca_bundle), parse_path },
 	{ { .name = "storage_class", .argument = "CLASS",

@@ -13,18 +13,35 @@
 
 static const char system_state[] = "/var/lib/s3sync";
 
-/* The environment comes first: it may stand in for any other option. */
+/* What stands behind the environment, while a pair is made. */
+struct behind {
+	struct aws_config *config; /* NULL: its files are not read */
+	char *profile;
+};
+
+/* The environment comes first, then the profile: they may stand in for any
+ * other option. */
 static int set_environment(struct conf_pair *pair, struct conf_source *from,
-    bool read_env_file, struct error *err)
+    bool read_files, struct behind *aws, struct error *err)
 {
 	pair->env = env_new();
 	from->env = pair->env;
 	if (conf_source_set(from, conf_option_find("env_file"), NULL, pair,
 		err) < 0)
 		return -1;
-	if (pair->env_file == NULL || !read_env_file)
+	if (!read_files)
 		return 0;
-	return env_read_file(pair->env, pair->env_file, err);
+	if ((pair->env_file != NULL &&
+		env_read_file(pair->env, pair->env_file, err) < 0) ||
+	    conf_source_set(from, conf_option_find("profile"), NULL, pair,
+		err) < 0 ||
+	    aws_config_load(&aws->config, pair->env, err) < 0)
+		return -1;
+	aws->profile =
+	    alloc_string(aws_config_profile(pair->env, pair->profile));
+	from->aws = aws->config;
+	from->profile = aws->profile;
+	return 0;
 }
 
 static int set_options(struct conf_pair *pair, const struct conf_source *from,
@@ -153,17 +170,24 @@ static int build_filter(struct conf_pair *pair, struct error *err)
 }
 
 int conf_pair_build(struct conf_pair *pair, struct conf_source *from,
-    const char *name, bool read_env_file, struct error *err)
+    const char *name, bool read_files, struct error *err)
 {
-	if (set_environment(pair, from, read_env_file, err) < 0 ||
+	struct behind aws = { NULL, NULL };
+	int rc = -1;
+
+	if (set_environment(pair, from, read_files, &aws, err) < 0 ||
 	    set_options(pair, from, err) < 0 ||
 	    check_storage_class(pair, err) < 0 ||
 	    check_encryption(pair, err) < 0)
-		return -1;
+		goto out;
 	pair->name = name != NULL ? alloc_string(name) : name_of_ends(pair);
 	if (pair->state == NULL)
 		pair->state = default_state(pair->name);
-	return build_filter(pair, err);
+	rc = build_filter(pair, err);
+out:
+	aws_config_free(aws.config);
+	free(aws.profile);
+	return rc;
 }
 
 void conf_pair_release(struct conf_pair *pair)

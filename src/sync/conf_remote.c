@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 
 #define SCHEME "s3://"
+#define ARN "arn:"
 #define BUCKET_MIN 3
 #define BUCKET_MAX 255 /* 63 today; the oldest buckets may be longer */
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -50,8 +51,8 @@ static const char *wrong_with_bucket(const char *name)
 
 	if (len == 0)
 		return "names no bucket: expected s3://BUCKET/PREFIX";
-	if (strncmp(name, "arn:", 4) == 0)
-		return "is an access point: this version knows buckets only";
+	if (strncmp(name, ARN, strlen(ARN)) == 0)
+		return NULL; /* endpoint_init knows them */
 	if (len < BUCKET_MIN || len > BUCKET_MAX)
 		return "has a bucket name that is not from 3 to 63 "
 		       "characters long";
@@ -96,6 +97,19 @@ static char *copy_prefix(const char *prefix, size_t len)
 	return copy;
 }
 
+/* An ARN may hold one '/' itself: arn:…:accesspoint/NAME. */
+static size_t bucket_len(const char *name)
+{
+	static const char kind[] = ":accesspoint/";
+	size_t len = strcspn(name, "/");
+
+	if (strncmp(name, ARN, strlen(ARN)) == 0 && len >= sizeof(kind) - 2 &&
+	    strncmp(name + len + 2 - sizeof(kind), kind,
+		sizeof(kind) - 1) == 0)
+		len += 1 + strcspn(name + len + 1, "/");
+	return len;
+}
+
 int conf_remote_parse(const char *text, char **bucket, char **prefix,
     struct error *err)
 {
@@ -106,7 +120,7 @@ int conf_remote_parse(const char *text, char **bucket, char **prefix,
 	if (check_scheme(text, err) < 0)
 		return -1;
 	name = text + strlen(SCHEME);
-	len = strcspn(name, "/");
+	len = bucket_len(name);
 	rest = name + len;
 	rest += *rest == '/';
 

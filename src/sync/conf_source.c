@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has the say: flag, pair, defaults, environment, built-in default. */
+/* Who has the say: flag, pair, defaults, environment, profile of the AWS tools,
+ * built-in default. */
 #include "sync/conf_internal.h"
 
 #include <stdlib.h>
@@ -36,44 +37,50 @@ const char *conf_source_value(const struct conf_section *s,
 	return NULL;
 }
 
-static bool ignores_endpoints(const struct env *env)
-{
-	const char *value = env_get(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-
-	return value != NULL && strcasecmp(value, "true") == 0;
-}
-
-/* The variable that stands in for ${option}; NULL: none is set. */
-static const char *variable_of(const struct env *env,
-    const struct conf_option *option)
+/* What the environment says, or behind it the profile; and which of their
+ * words it was. */
+static const char *value_behind(const struct conf_source *from,
+    const struct conf_option *option, const char **word)
 {
 	size_t i;
 
-	if (strcmp(option->name, "endpoint_url") == 0 && ignores_endpoints(env))
-		return NULL;
-	for (i = 0; i < CONF_VARIABLES && option->environment[i] != NULL; i++)
-		if (env_get(env, option->environment[i]) != NULL)
-			return option->environment[i];
-	return NULL;
-}
-
-static int set_unsaid(const struct conf_option *option, const struct env *env,
-    struct conf *conf, struct conf_pair *pair, struct error *err)
-{
-	const char *name = variable_of(env, option);
-
-	if (name != NULL) {
-		if (conf_option_set(option, env_get(env, name), false, conf,
-			pair, err) < 0)
-			return error_prefix(err, "%s", name);
-	} else if (option->fallback != NULL) {
-		return conf_option_set(option, option->fallback, false, conf,
-		    pair, err);
+	/* Of this one there is more than one key, and a way to ignore all. */
+	if (strcmp(option->name, "endpoint_url") == 0)
+		return aws_config_endpoint(from->aws, from->env, from->profile,
+		    "s3", word);
+	for (i = 0; i < CONF_VARIABLES && option->environment[i] != NULL; i++) {
+		*word = option->environment[i];
+		if (env_get(from->env, *word) != NULL)
+			return env_get(from->env, *word);
 	}
-	return 0;
+	*word = option->aws_key;
+	return option->aws_key == NULL
+	    ? NULL
+	    : aws_config_get(from->aws, AWS_CONFIG_PROFILE, from->profile,
+		  option->aws_key);
 }
 
-/* Settings were checked where they were read: only a variable can fail. */
+static int set_unsaid(const struct conf_source *from,
+    const struct conf_option *option, struct conf *conf, struct conf_pair *pair,
+    struct error *err)
+{
+	const char *word;
+	const char *value = value_behind(from, option, &word);
+
+	if (value == NULL)
+		return option->fallback == NULL
+		    ? 0
+		    : conf_option_set(option, option->fallback, false, conf,
+			  pair, err);
+	if (conf_option_set(option, value, false, conf, pair, err) == 0)
+		return 0;
+	if (strncmp(word, "AWS_", 4) == 0)
+		return error_prefix(err, "%s", word);
+	return error_prefix(err, "%s: profile '%s': %s",
+	    aws_config_path(from->aws, AWS_CONFIG_CONFIG), from->profile, word);
+}
+
+/* Settings were checked where they were read: only what is behind can fail. */
 int conf_source_set(const struct conf_source *from,
     const struct conf_option *option, struct conf *conf, struct conf_pair *pair,
     struct error *err)
@@ -87,7 +94,7 @@ int conf_source_set(const struct conf_source *from,
 			return conf_option_set(option, value, false, conf, pair,
 			    err);
 	}
-	return set_unsaid(option, from->env, conf, pair, err);
+	return set_unsaid(from, option, conf, pair, err);
 }
 
 static int add_fallbacks(struct conf_pair *pair, struct error *err)

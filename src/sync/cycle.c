@@ -17,6 +17,7 @@
 #include "base/mime.h"
 #include "base/path.h"
 #include "manifest/resume.h"
+#include "s3/endpoint.h"
 #include "s3/keyring.h"
 #include "sync/bucket.h"
 #include "sync/survey.h"
@@ -37,8 +38,8 @@ struct cycle {
 	struct keyring *keyring; /* NULL: nothing is signed */
 	struct mime *mime; /* NULL: not needed */
 	struct bucket *bucket;
-	struct s3 *s3; /* the bucket's */
-	char *endpoint;
+	struct s3 *s3;  /* the bucket's own */
+	char *endpoint; /* endpoint_home of it */
 	/* Of the cycle that runs: */
 	const struct cycle_events *events;
 	int64_t started_ns; /* monotonic */
@@ -170,9 +171,13 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .region = pair->region,
 	        .bucket = pair->bucket,
 	        .addressing = (enum s3_addressing)pair->addressing,
+	        .dualstack = pair->dualstack,
+	        .fips = pair->fips,
+	        .accelerate = pair->accelerate,
 	        .signing = (enum s3_signing)pair->sign,
 	        .properties = properties_of(c),
 	        .ca_bundle = pair->ca_bundle,
+	        .env = pair->env,
 	        .in_flight = (size_t)pair->jobs,
 	        .attempts = (int)pair->attempts,
 	        .idle_timeout_ns = pair->timeout_ns,
@@ -180,7 +185,7 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .limit_down = pair->bwlimit_down,
 	    }, err) < 0)
 		return -1;
-	c->endpoint = alloc_string(s3_endpoint(c->s3));
+	c->endpoint = endpoint_home(s3_endpoint(c->s3));
 	c->bucket = bucket_s3_new(c->s3, pair->prefix);
 	return 0;
 }
@@ -204,6 +209,41 @@ static int open_manifest(struct cycle *c, struct error *err)
 	return manifest_open(&c->manifest, path, MANIFEST_WRITE, err);
 }
 
+/*
+ * Where the bucket was found last time is where it is asked for first. That
+ * counts as long as the same region is configured (or none): whoever sets
+ * another one wants that tried.
+ */
+static const char *asked_region(const struct cycle *c)
+{
+	return c->pair->region != NULL ? c->pair->region : "";
+}
+
+static int recall_region(struct cycle *c, struct error *err)
+{
+	struct strbuf asked = STRBUF_INIT(META_MAX);
+	struct strbuf found = STRBUF_INIT(META_MAX);
+	int status = -1;
+
+	if (meta_read(c, "region_asked", &asked, err) == 0 &&
+	    meta_read(c, "region", &found, err) == 0) {
+		if (found.len > 0 &&
+		    strcmp(strbuf_text(&asked), asked_region(c)) == 0)
+			s3_begin_in(c->s3, strbuf_text(&found));
+		status = 0;
+	}
+	strbuf_release(&asked);
+	strbuf_release(&found);
+	return status;
+}
+
+static int remember_region(struct cycle *c, struct error *err)
+{
+	if (meta_write(c, "region", s3_region(c->s3), err) < 0)
+		return -1;
+	return meta_write(c, "region_asked", asked_region(c), err);
+}
+
 int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
     enum cycle_kind kind, const volatile sig_atomic_t *stop,
     struct error *err)
@@ -214,7 +254,7 @@ int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
 	c->kind = kind;
 	c->stop = stop;
 	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0 ||
-	    recall_clock(c, err) < 0) {
+	    recall_clock(c, err) < 0 || recall_region(c, err) < 0) {
 		cycle_close(c);
 		return -1;
 	}
@@ -238,6 +278,16 @@ void cycle_close(struct cycle *c)
 /*
  * Identity: a manifest speaks of one root and one prefix, and of no other.
  */
+
+/* A manifest may have been made when the region was part of its endpoint. */
+static bool is_same(const char *known, const char *value)
+{
+	char *home = endpoint_home(known);
+	bool same = strcmp(home, value) == 0;
+
+	free(home);
+	return same;
+}
 
 /* Another endpoint, bucket or prefix than the manifest was made for? */
 static int check_remote(struct cycle *c, struct error *err)
@@ -264,7 +314,7 @@ static int check_remote(struct cycle *c, struct error *err)
 		else if (found == 0)
 			status = meta_write(c, identity[i].name,
 			    identity[i].value, err);
-		else if (strcmp(strbuf_text(&known), identity[i].value) != 0)
+		else if (!is_same(strbuf_text(&known), identity[i].value))
 			status = error_set(err, ERROR_MANIFEST,
 			    "%s belongs to another pair: its %s is '%s', not "
 			    "'%s'; give this pair a state file of its own "
@@ -588,6 +638,8 @@ static int run_phases(struct cycle *c, struct tree *tree,
 	    manifest_run_begin(c->manifest, started_ns, &id, &sum->error) < 0)
 		return -1;
 	status = run_survey(c, tree, &found, sum);
+	if (status == 0)
+		status = remember_region(c, &sum->error);
 	if (status == 0)
 		status = run_transfers(c, tree, sum);
 	count_requests(c, &before, sum);

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Measures what the design promises, side by side with others, in one run.
 #
-#   tests/bench/bench.sh [cycle] [small] [large]     (all)
+#   tests/bench/bench.sh [cycle] [small] [large] [tls]     (all)
 #
 #   KEYS="10000 100000 1000000"   sizes of the no-change cycle
 #   FILES=20000                   small files (4 KB)
-#   LARGE_MIB=1024                the large file
+#   LARGE_MIB=2048                one large file; 16 of a 16th of it
 #   BENCH_ENDPOINT=URL            a real server for small and large (keys
 #                                 testkey, testsecret) instead of s3testd
 #   BENCH_DIR=DIR                 where it works
@@ -19,6 +19,7 @@ work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/s3sync-bench.XXXXXX")
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 unset AWS_CA_BUNDLE AWS_ENDPOINT_URL AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 export RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other \
     RCLONE_S3_ACCESS_KEY_ID=testkey RCLONE_S3_SECRET_ACCESS_KEY=testsecret \
     RCLONE_S3_REGION=us-east-1
@@ -39,14 +40,14 @@ serve() {
 	    >/dev/null 2>&1 &
 	server=$!
 	until [ -s "$work/port" ]; do sleep 0.05; done
-	endpoint=http://127.0.0.1:$(cat "$work/port")
+	endpoint=${scheme:-http}://127.0.0.1:$(cat "$work/port")
 	export RCLONE_S3_ENDPOINT=$endpoint
 }
 
 # serve_objects: the real server where there is one; sets $endpoint.
-serve_objects() {
+serve_objects() { # [OPTION...]
 	if [ -z "${BENCH_ENDPOINT:-}" ]; then
-		serve --bucket bench
+		serve --bucket bench "$@"
 		return
 	fi
 	endpoint=$BENCH_ENDPOINT
@@ -188,46 +189,176 @@ small_down() {
 	esac
 }
 
-bench_large() {
-	local mib=${LARGE_MIB:-1024} direction i mine theirs cpus
-	echo "== one file of $mib MiB, against curl (unsigned payload)"
-	serve_objects
-	mkdir "$work/one"
-	head -c $((mib << 20)) /dev/urandom >"$work/one/large"
-	for direction in up down; do
-		mine=() theirs=() cpus=()
-		for i in $(seq "$runs"); do
-			remote=s3://bench/large$i/
-			state=$work/$direction$i.db
-			root=$work/one
-			[ $direction = up ] || root=$work/back
-			rm -rf "$work/back" "$work/one/.s3sync"
-			mkdir "$work/back"
-			ours
-			mine+=("$wall") cpus+=("$cpu")
-			if [ $direction = up ]; then
-				timed curl -sSf --aws-sigv4 aws:amz:us-east-1:s3 \
-				    --user testkey:testsecret -H 'Expect:' \
-				    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-				    -T "$work/one/large" "$endpoint/bench/curl$i"
-			else
-				timed curl -sSf --aws-sigv4 aws:amz:us-east-1:s3 \
-				    --user testkey:testsecret \
-				    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-				    -o "$work/back/by-curl" "$endpoint/bench/curl$i"
-			fi
-			theirs+=("$wall")
-		done
-		printf ' %-5s s3sync %s s (%s CPU s), curl %s s, rate against its: %s\n' \
-		    $direction "$(median "${mine[@]}")" \
-		    "$(median "${cpus[@]}")" "$(median "${theirs[@]}")" \
-		    "$(calc "$(median "${theirs[@]}") / $(median "${mine[@]}")")"
+# all_by_curl up|down COUNT: as many transfers at once, unsigned payload.
+all_by_curl() {
+	local i
+	for i in $(seq "$2"); do
+		if [ "$1" = up ]; then
+			curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
+			    --user testkey:testsecret -H 'Expect:' \
+			    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+			    -T "$work/src/f$i" "$endpoint/bench/curl/f$i" &
+		else
+			curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
+			    --user testkey:testsecret \
+			    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+			    -o "$work/curl/f$i" "$endpoint/bench/curl/f$i" &
+		fi
 	done
-	rm -rf "$work/one" "$work/back"
+	wait
+}
+export -f all_by_curl
+
+# large_by TOOL up|down COUNT: into bench/TOOL, from there to $work/TOOL.
+large_by() {
+	local tool=$1 direction=$2
+	mkdir -p "$work/$tool"
+	case $tool-$direction in
+	s3sync-up)
+		root=$work/src state=$work/up.db remote=s3://bench/s3sync/
+		rm -rf "$root/.s3sync" "$state"*
+		ours
+		;;
+	s3sync-down)
+		root=$work/s3sync state=$work/down.db remote=s3://bench/s3sync/
+		rm -rf "$state"*
+		ours
+		;;
+	curl-*) work=$work endpoint=$endpoint timed bash -c \
+	    "all_by_curl $direction $3" ;;
+	rclone-up) timed env -u AWS_CA_BUNDLE rclone copy --exclude "/.s3sync/**" --transfers 16 \
+	    --ca-cert "$work/cert.pem" "$work/src" :s3:bench/rclone ;;
+	rclone-down) timed env -u AWS_CA_BUNDLE rclone copy --transfers 16 --multi-thread-streams 8 \
+	    --ca-cert "$work/cert.pem" :s3:bench/rclone "$work/rclone" ;;
+	aws-up) timed aws --endpoint-url "$endpoint" s3 cp --recursive \
+	    --only-show-errors --exclude '.s3sync/*' "$work/src" s3://bench/aws ;;
+	aws-down) timed aws --endpoint-url "$endpoint" s3 cp --recursive \
+	    --only-show-errors s3://bench/aws "$work/aws" ;;
+	s5cmd-up) timed s5cmd --endpoint-url "$endpoint" --no-verify-ssl cp \
+	    --exclude '*.s3sync*' "$work/src/" s3://bench/s5cmd/ ;;
+	s5cmd-down) timed s5cmd --endpoint-url "$endpoint" --no-verify-ssl cp \
+	    's3://bench/s5cmd/*' "$work/s5cmd/" ;;
+	esac
+}
+
+# large_case COUNT MIB: rows for each tool; ours against curl by the median.
+large_case() {
+	local count=$1 mib=$2 direction tool i mine theirs
+	local gib
+	gib=$(calc "$count * $mib / 1024" %.3f)
+	rm -rf "$work/src"
+	mkdir "$work/src"
+	for i in $(seq "$count"); do
+		head -c $((mib << 20)) /dev/urandom >"$work/src/f$i"
+	done
+	for direction in up down; do
+		mine=() theirs=()
+		for i in $(seq "$runs"); do
+			[ "$direction" = down ] || clear_bucket
+			rm -rf "$work/s3sync" "$work/curl"
+			large_by s3sync $direction "$count"
+			mine+=("$wall")
+			[ "$i" != 1 ] || large_row s3sync
+			large_by curl $direction "$count"
+			theirs+=("$wall")
+			[ "$i" != 1 ] || large_row curl
+		done
+		printf ' %s %d × %d MiB %-4s rate of s3sync against curl: %s (medians: %s s, %s s)\n' \
+		    "$scheme" "$count" "$mib" $direction \
+		    "$(calc "$(median "${theirs[@]}") / $(median "${mine[@]}")")" \
+		    "$(median "${mine[@]}")" "$(median "${theirs[@]}")"
+		[ "$direction" = up ] ||
+		    diff -r -x .s3sync "$work/src" "$work/s3sync" || exit 1
+		for tool in rclone s5cmd aws; do
+			! have $tool || { large_by $tool $direction "$count" &&
+			    large_row $tool; }
+		done
+	done
+	rm -rf "$work/src" "$work"/{s3sync,curl,rclone,aws,s5cmd}
+}
+large_row() {
+	printf '   %-5s %2d × %d MiB %-4s %-8s %8s MiB/s %8s CPU s/GiB %8s MB peak\n' \
+	    "$scheme" "$count" "$mib" "$direction" "$1" \
+	    "$(calc "$gib * 1024 / $wall" %.0f)" "$(calc "$cpu / $gib")" "$peak"
+}
+# A server that begins anew where it is ours: what others left takes room.
+clear_bucket() {
+	serve_objects "${serve_with[@]}"
+}
+
+bench_large() {
+	local mib=${LARGE_MIB:-2048} scheme serve_with
+	echo "== large files, against as many parallel transfers by curl"
+	openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 \
+	    -addext subjectAltName=IP:127.0.0.1 -keyout "$work/key.pem" \
+	    -out "$work/cert.pem" 2>/dev/null
+	for scheme in http https; do
+		serve_with=()
+		if [ $scheme = https ]; then
+			[ -z "${BENCH_ENDPOINT:-}" ] || continue
+			serve_with=(--tls-cert "$work/cert.pem" --tls-key
+			    "$work/key.pem")
+			export AWS_CA_BUNDLE=$work/cert.pem
+		fi
+		large_case 1 "$mib"
+		large_case 16 $((mib / 16))
+	done
+	unset AWS_CA_BUNDLE
+}
+
+# Connections with the CAs of the system, as users have them, and ours.
+bench_tls() {
+	local i scheme cpus tls='' plain count=64
+	local system=/etc/ssl/certs/ca-certificates.crt
+	echo "== $count connections at once: client CPU (target < 150 ms more with TLS)"
+	echo "   s3client, $count GET of 4 KB in flight; CAs: $(grep -c BEGIN \
+	    $system) of the system and one"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" \
+	    -out "$work/cert.pem" -days 2 -subj /CN=localhost \
+	    -addext subjectAltName=DNS:localhost 2>/dev/null
+	cat "$system" "$work/cert.pem" >"$work/ca.pem"
+	for scheme in http https; do
+		if [ $scheme = http ]; then
+			serve --bucket bench
+		else
+			serve --bucket bench --tls-cert "$work/cert.pem" \
+			    --tls-key "$work/key.pem"
+		fi
+		endpoint=$scheme://localhost:${endpoint##*:}
+		{
+			echo put small 4096 new
+			echo run
+		} | client >/dev/null
+		echo "GET delay=500" | curl -sS --cacert "$work/cert.pem" \
+		    --data-binary @- "$endpoint/_test/faults" >/dev/null
+		cpus=()
+		for i in $(seq "$runs"); do
+			yes "get small" | head -n $count >"$work/asked"
+			/usr/bin/time -o "$work/time" -f '%U %S' \
+			    "$bin/tests/s3/s3client" --bucket bench \
+			    --endpoint "$endpoint" --ca-bundle "$work/ca.pem" \
+			    --in-flight $count <"$work/asked" >"$work/out"
+			[ "$(grep -c '^get small done 200 1 ' "$work/out")" = $count ] || exit 1
+			cpus+=("$(awk '{ print ($1 + $2) * 1000 }' "$work/time")")
+		done
+		i=$(curl -sS --cacert "$work/cert.pem" "$endpoint/_test/counts" |
+		    sed 's/.*"max_in_flight":\([0-9]*\).*/\1/')
+		[ "$i" = $count ] || exit 1
+		printf '   %-6s %s ms CPU, median of %s\n' $scheme \
+		    "$(median "${cpus[@]}")" "${#cpus[@]}"
+		[ $scheme = http ] && plain=$(median "${cpus[@]}") ||
+		    tls=$(median "${cpus[@]}")
+	done
+	printf '   TLS costs %s ms, %s ms a connection\n' \
+	    "$(calc "$tls - $plain" %.0f)" "$(calc "($tls - $plain) / $count")"
+}
+client() {
+	"$bin/tests/s3/s3client" --bucket bench --endpoint "$endpoint" \
+	    --ca-bundle "$work/ca.pem"
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(cycle small large)
+[ $# -gt 0 ] || parts=(cycle small large tls)
 echo "$(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), $(date -u +%F)"
 for part in "${parts[@]}"; do
 	"bench_$part"

@@ -89,7 +89,6 @@ echo four >"$work/roots/A/four"
 
 # ---- the bucket -------------------------------------------------------------
 
-stopped "another region" "set region to the bucket's own" --region eu-central-1
 faults "LIST deny"
 stopped "the listing denied" "grant s3:ListBucket on it"
 no_faults

@@ -31,7 +31,8 @@ endpoint=
 user=() # the programs run as another one: see as_nobody
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 # What else this machine's AWS tools know stays out of it.
-for name in $(compgen -e AWS_) http_proxy https_proxy; do
+for name in $(compgen -e AWS_) http_proxy https_proxy HTTPS_PROXY \
+    all_proxy ALL_PROXY no_proxy NO_PROXY; do
 	case $name in
 	AWS_ACCESS_KEY_ID | AWS_SECRET_ACCESS_KEY) ;;
 	*) unset "$name" ;;

@@ -34,9 +34,6 @@ ask --bucket nosuch <<<"list "
 answer "a missing bucket is refused" "list  refused 404 1 bucket: bucket \
 'nosuch' does not exist at $endpoint (HTTP 404 NoSuchBucket, request *): create \
 it or correct the remote"
-ask --region eu-west-1 <<<"list "
-answer "a wrong region is refused" "list  refused 400 1 bucket: bucket \
-'$bucket' is in us-east-1, and was asked for in eu-west-1 *: set region *"
 ask --endpoint http://127.0.0.1:1 --attempts 2 <<<"list "
 answer "no server is told" "list  failed 0 2 network: cannot connect to \
 127.0.0.1:1 (Connection refused, 2 attempts): check that the server runs*"

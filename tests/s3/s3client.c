@@ -17,6 +17,7 @@
  *   run             waits for all answers
  *   sleep MS
  *   usage           a line about all requests so far
+ *   region          where the bucket is, as far as is known
  *   quit            without waiting
  *
  * A key in %XX form is decoded. The content of an object of SIZE bytes is
@@ -542,6 +543,9 @@ static void obey(char *line)
 		sleep_ms(strtol(line, NULL, 10));
 	} else if (strcmp(verb, "usage") == 0) {
 		tell_usage();
+	} else if (strcmp(verb, "region") == 0) {
+		printf("region %s, asked %" PRId64 " times\n", s3_region(s3),
+		    s3_usage(s3)->requests[S3_KIND_HEAD_BUCKET]);
 	} else {
 		start(verb, line);
 	}
@@ -616,7 +620,12 @@ int main(int argc, char **argv)
 		{ "idle-ms", required_argument, NULL, 'i' },
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
+		{ "session-token", required_argument, NULL, 't' },
 		{ "virtual", no_argument, NULL, 'v' },
+		{ "dualstack", no_argument, NULL, 'D' },
+		{ "fips", no_argument, NULL, 'F' },
+		{ "begin-in", required_argument, NULL, 'B' },
+		{ "aws", no_argument, NULL, 'A' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -627,6 +636,8 @@ int main(int argc, char **argv)
 	struct s3_options options = { .credentials = &credentials,
 		.bucket = "test", .in_flight = 8, .attempts = 4,
 		.idle_timeout_ns = 10 * CLOCK_SECOND };
+	const char *begin_in = NULL;
+	struct env *env = env_new();
 	struct error err = ERROR_INIT;
 	int c;
 
@@ -643,6 +654,13 @@ int main(int argc, char **argv)
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
+		case 'B': begin_in = optarg; break;
+		case 't':
+			credentials.session_token = alloc_string(optarg);
+			break;
+		case 'D': options.dualstack = true; break;
+		case 'F': options.fips = true; break;
+		case 'A': options.endpoint_url = NULL; break;
 		case 'v':
 			options.addressing = S3_ADDRESSING_VIRTUAL;
 			break;
@@ -653,14 +671,19 @@ int main(int argc, char **argv)
 		}
 	}
 	clock_install(&clock_off);
-	if (s3_new(&s3, &options, &err))
+	options.env = env;
+	if (s3_new(&s3, &options, &err)) {
 		printf("%s\n", err.text);
-	else
+	} else {
+		if (begin_in)
+			s3_begin_in(s3, begin_in);
 		obey_all();
+	}
 	s3_free(s3);
 	if (pending > 0)
 		printf("NOT ANSWERED: %d\n", pending);
 	s3_credentials_release(&credentials);
+	env_free(env);
 	free_jobs();
 	return 0;
 }

@@ -54,6 +54,7 @@ static const struct condition_word {
 
 #define WORD(text, shape) .word = text, .form = FORM_##shape
 #define NUMBER(field) .number = offsetof(struct fault, field), .scale = 1
+#define TEXT(field) .text = offsetof(struct fault, field) + 1
 #define FLAG(field) .flag = offsetof(struct fault, field) + 1
 #define ANSWER(value) .answer = FAULT_ANSWER_##value
 #define PAGE(value) .page = FAULT_PAGE_##value
@@ -63,6 +64,7 @@ static const struct effect_word {
 	enum form form;
 	size_t number; /* offset in struct fault, where scale is not 0 */
 	int64_t scale;
+	size_t text; /* 1 + offset of a text in struct fault, of FORM_TEXT */
 	size_t flag; /* 1 + offset of a bool in struct fault */
 	enum fault_answer answer;
 	enum fault_page page;
@@ -75,7 +77,8 @@ static const struct effect_word {
 	{ WORD("header-reset-at", NUMBER), NUMBER(cut_header_at) },
 	{ WORD("upload-reset-at", NUMBER), NUMBER(cut_upload_at) },
 	{ WORD("status", NUMBER), NUMBER(status), ANSWER(STATUS) },
-	{ WORD("code", TEXT) },
+	{ WORD("code", TEXT), TEXT(code) },
+	{ WORD("bucket-region", TEXT), TEXT(region) },
 	{ WORD("retry-after", NUMBER), NUMBER(retry_after_s) },
 	{ WORD("late", WORD), FLAG(late) },
 	{ WORD("body-error", WORD), ANSWER(BODY_ERROR) },
@@ -347,9 +350,10 @@ static void apply(const struct effect *effect, struct fault *fault)
 		fault->page = word->page;
 	if (word->status)
 		fault->status = word->status;
-	if (word->code || word->form == FORM_TEXT)
-		snprintf(fault->code, sizeof(fault->code), "%s",
-		    word->code ? word->code : effect->text);
+	if (word->code)
+		snprintf(fault->code, sizeof(fault->code), "%s", word->code);
+	if (word->text)
+		memcpy(base + word->text - 1, effect->text, FAULT_CODE_MAX);
 }
 
 void faults_match(struct faults *f, const char *kind, const char *key,

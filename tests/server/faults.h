@@ -45,6 +45,7 @@ struct fault {
 	enum fault_answer answer;
 	int64_t status;
 	char code[FAULT_CODE_MAX];
+	char region[FAULT_CODE_MAX];      /* x-amz-bucket-region; "": none */
 	int64_t retry_after_s; /* -1: no such header */
 	bool late;             /* the operation is done all the same */
 	enum fault_page page;

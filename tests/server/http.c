@@ -28,6 +28,8 @@
 /* The library clears it after each request. */
 #define CONNECTION_MEMORY (48 << 10)
 #define CONNECTIONS_MAX 20000
+/* A redirect names a host, too: nobody should follow it there. */
+#define ELSEWHERE "<Endpoint>elsewhere.invalid</Endpoint>"
 
 struct http {
 	struct server *server;
@@ -83,7 +85,8 @@ static void answer_by_fault(struct request *r)
 		break;
 	case FAULT_ANSWER_STATUS:
 		reply_error_as(r, (unsigned)f->status, code,
-		    "As the fault script wants it.", NULL);
+		    "As the fault script wants it.",
+		    *f->region ? ELSEWHERE : NULL);
 		break;
 	case FAULT_ANSWER_BODY_ERROR:
 		reply_error_as(r, 200, code, "As the fault script wants it.",
@@ -99,6 +102,10 @@ static void answer_by_fault(struct request *r)
 	}
 	if (f->retry_after_s >= 0)
 		reply_headerf(r, "Retry-After", "%" PRId64, f->retry_after_s);
+	if (*f->region) {
+		reply_header(r, "x-amz-bucket-region", f->region);
+		reply_header(r, "Location", "http://elsewhere.invalid/");
+	}
 }
 
 static bool is_done(const struct request *r)
@@ -283,13 +290,35 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *connection,
 		option, (intptr_t)(function), arg \
 	}
 
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static int parse_address(const struct http_options *options,
+    union address *out)
+{
+	in_port_t port = htons((uint16_t)options->port);
+
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, options->address, &out->v4.sin_addr) == 1) {
+		out->v4.sin_family = AF_INET;
+		out->v4.sin_port = port;
+		return 0;
+	}
+	out->v6.sin6_family = AF_INET6;
+	out->v6.sin6_port = port;
+	return inet_pton(AF_INET6, options->address, &out->v6.sin6_addr) == 1
+	    ? 0
+	    : -1;
+}
+
 struct http *http_start(struct server *server,
     const struct http_options *options, struct error *err)
 {
 	struct http *h = alloc_zero(1, sizeof(*h));
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)options->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	union address address;
 	struct MHD_OptionItem common[] = {
 		POINTER(MHD_OPTION_SOCK_ADDR, &address),
 		CALLBACK(MHD_OPTION_URI_LOG_CALLBACK, on_target, h),
@@ -312,6 +341,11 @@ struct http *http_start(struct server *server,
 	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 
 	h->server = server;
+	errno = EINVAL;
+	if (parse_address(options, &address) < 0)
+		goto out;
+	if (address.any.sa_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
 	if (options->tls_cert)
 		h->daemon = MHD_start_daemon(flags | MHD_USE_TLS, port, NULL,
 		    NULL, on_request, h, MHD_OPTION_ARRAY, common,
@@ -321,8 +355,9 @@ struct http *http_start(struct server *server,
 		    on_request, h, MHD_OPTION_ARRAY, common, MHD_OPTION_END);
 	if (h->daemon)
 		return h;
-	error_sys(err, ERROR_USAGE, errno,
-	    "cannot listen on 127.0.0.1:%" PRId64, options->port);
+out:
+	error_sys(err, ERROR_USAGE, errno, "cannot listen on %s:%" PRId64,
+	    options->address, options->port);
 	free(h);
 	return NULL;
 }

@@ -11,14 +11,14 @@ struct http;
 struct server;
 
 struct http_options {
-	int64_t port; /* 0: a free one */
+	const char *address; /* IPv4 or IPv6 */
+	int64_t port;        /* 0: a free one */
 	int64_t threads;
 	int64_t idle_s;       /* closes idle connections after; 0: never */
 	const char *tls_cert; /* PEM text; NULL: no TLS */
 	const char *tls_key;
 };
 
-/* Listens on 127.0.0.1. */
 struct http *http_start(struct server *server,
     const struct http_options *options, struct error *err);
 uint16_t http_port(const struct http *h);

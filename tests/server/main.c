@@ -50,8 +50,10 @@ static const struct flag {
 	size_t field; /* a bool, a const char *, an int64_t */
 	int64_t max;
 } flags[] = {
-	{ "port", "N", "listen on 127.0.0.1:N (0, the default: a free one)",
+	{ "port", "N", "listen on that port (0, the default: a free one)",
 	    FORM_NUMBER, FIELD(http.port), UINT16_MAX },
+	{ "address", "IP", "of this machine; default 127.0.0.1", FORM_TEXT,
+	    FIELD(http.address), 0 },
 	{ "port-file", "FILE", "write the port there", FORM_TEXT,
 	    FIELD(port_file), 0 },
 	{ "pid-file", "FILE", "write the process id there", FORM_TEXT,
@@ -242,8 +244,8 @@ static int serve(struct settings *s, const sigset_t *ends, struct error *err)
 	if (!http || write_number(s->pid_file, (long)getpid(), err) < 0 ||
 	    write_number(s->port_file, http_port(http), err) < 0)
 		goto out;
-	printf("S3 at %s://127.0.0.1:%u\n", cert ? "https" : "http",
-	    http_port(http));
+	printf("S3 at %s://%s:%u\n", cert ? "https" : "http",
+	    s->http.address, http_port(http));
 	fflush(stdout);
 	sigwait(ends, &got);
 	result = 0;
@@ -284,7 +286,7 @@ int main(int argc, char **argv)
 		    .secret_key = "testsecret",
 		    .region = "us-east-1",
 		    .part_size_min = 5 << 20 },
-		.http = { .threads = 2 },
+		.http = { .address = "127.0.0.1", .threads = 2 },
 		.log_lines = 10000,
 	};
 	struct error err = ERROR_INIT;

@@ -65,15 +65,15 @@ struct request *request_new(struct server *server, const char *target)
 }
 
 /* The bucket's part of a Host header: what stands before ".localhost" or
- * ".s3."; 0: none. */
+ * ".s3." (or ".s3-fips." and its like); 0: none. */
 static size_t host_bucket_len(const char *host)
 {
 	size_t len = strcspn(host, ":");
-	const char *s3 = strstr(host, ".s3.");
+	const char *s3 = strstr(host, ".s3");
 	const char *local = ".localhost";
 	size_t local_len = strlen(local);
 
-	if (s3)
+	if (s3 && strchr(".-", s3[strlen(".s3")]))
 		return (size_t)(s3 - host);
 	if (len > local_len &&
 	    memcmp(host + len - local_len, local, local_len) == 0)

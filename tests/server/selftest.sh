@@ -596,6 +596,10 @@ answer_faults() {
 	answers "deny is 403 for that key" 403 AccessDenied
 	s3 /demo/late
 	answers "and no other" 200
+	server_faults 'GET status=301 code=PermanentRedirect bucket-region=mars-1'
+	s3 /demo/f2
+	answers "bucket-region names another" 301 '<Endpoint>elsewhere.invalid<'
+	is "bucket-region" "$(header x-amz-bucket-region)" mars-1
 	server_faults 'GET skew=86400'
 	s3 /demo/f2
 	is "skew shifts the clock" "$(header date | cut -c1-16)" \

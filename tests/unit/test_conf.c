@@ -33,6 +33,12 @@ static const char *const variables[] = {
 	"AWS_CA_BUNDLE",
 	"XDG_STATE_HOME",
 	"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+	"AWS_USE_DUALSTACK_ENDPOINT",
+	"AWS_USE_FIPS_ENDPOINT",
+	"AWS_PROFILE",
+	"AWS_DEFAULT_PROFILE",
+	"AWS_CONFIG_FILE",
+	"AWS_SHARED_CREDENTIALS_FILE",
 };
 
 static int make_directory(void **state)
@@ -371,7 +377,7 @@ static void test_bad_lines(void **state)
 	refuse_line("content_type = text/a b", "neither auto nor none");
 	refuse_line("content_type = text/a/b", "neither auto nor none");
 	refuse_line("checksum = md5", "none of none, crc32c, sha256, crc64nvme");
-	refuse_line("requester_pays = true", "none of no, yes");
+	refuse_line("requester_pays = on", "none of no, yes");
 	refuse_line("etags = md5", "none of auto, opaque");
 }
 
@@ -542,6 +548,123 @@ static void test_pair_of_flags(void **state)
 	assert_int_equal(conf.count, 1);
 }
 
+static void test_access_points(void **state)
+{
+#define AP "arn:aws:s3:eu-west-1:123456789012:accesspoint"
+	static const struct {
+		const char *address, *bucket, *prefix;
+	} cases[] = {
+		{ "s3://" AP "/ap", AP "/ap", "" },
+		{ "s3://" AP "/ap/", AP "/ap", "" },
+		{ "s3://" AP "/ap/a/b", AP "/ap", "a/b/" },
+		{ "s3://" AP ":ap/a", AP ":ap", "a/" },
+		{ "s3://" AP ":ap", AP ":ap", "" },
+		{ "s3://arn:aws:s3:::x/y", "arn:aws:s3:::x", "y/" },
+		{ "s3://accesspoint/x/y", "accesspoint", "x/y/" },
+	};
+#undef AP
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error error = ERROR_INIT;
+		char *bucket, *prefix;
+
+		assert_int_equal(conf_remote_parse(cases[i].address, &bucket,
+		    &prefix, &error), 0);
+		assert_string_equal(bucket, cases[i].bucket);
+		assert_string_equal(prefix, cases[i].prefix);
+		free(bucket);
+		free(prefix);
+	}
+}
+
+static void test_the_profile_of_the_aws_tools(void **state)
+{
+	const struct conf_pair *p;
+
+	(void)state;
+	assert_true(mkdir(".aws", 0700) == 0);
+	write_file(".aws/config",
+	    "[default]\nregion = eu-west-1\n"
+	    "use_fips_endpoint = true\nca_bundle = /x/ca.pem\n"
+	    "s3 =\n  addressing_style = path\n"
+	    "  use_accelerate_endpoint = true\n"
+	    "[profile other]\nregion = eu-west-2\nservices = mine\n"
+	    "endpoint_url = http://any:1\n"
+	    "[services mine]\ns3 =\n  endpoint_url = http://s3:1/\n"
+	    "[profile third]\nendpoint_url = http://any:1\n"
+	    "ignore_configured_endpoint_urls = true\n"
+	    "[profile bad]\nuse_fips_endpoint = maybe\n");
+	file(PAIR_A);
+	p = load();
+	assert_string_equal(p->region, "eu-west-1");
+	assert_string_equal(p->ca_bundle, "/x/ca.pem");
+	assert_true(p->fips && p->accelerate && !p->dualstack);
+	assert_int_equal(p->addressing, S3_ADDRESSING_PATH);
+	assert_null(p->endpoint_url);
+	conf_release(&conf);
+
+	/* behind the environment, before the default */
+	setenv("AWS_REGION", "by-variable", 1);
+	setenv("AWS_USE_FIPS_ENDPOINT", "false", 1);
+	p = load();
+	assert_string_equal(p->region, "by-variable");
+	assert_false(p->fips);
+	conf_release(&conf);
+	unsetenv("AWS_REGION");
+
+	setenv("AWS_PROFILE", "other", 1);
+	p = load();
+	assert_string_equal(p->region, "eu-west-2");
+	assert_string_equal(p->endpoint_url, "http://s3:1");
+	assert_int_equal(p->addressing, S3_ADDRESSING_AUTO);
+	conf_release(&conf);
+	setenv("AWS_ENDPOINT_URL", "http://variable:1", 1);
+	assert_string_equal(load()->endpoint_url, "http://variable:1");
+	conf_release(&conf);
+	setenv("AWS_PROFILE", "third", 1);
+	assert_null(load()->endpoint_url);
+	conf_release(&conf);
+	unsetenv("AWS_ENDPOINT_URL");
+
+	/* asked for by name */
+	flag("profile", "bad");
+	unsetenv("AWS_USE_FIPS_ENDPOINT");
+	refuse(ERROR_CONFIG, "/.aws/config: profile 'bad': use_fips_endpoint: "
+	    "'maybe' is none of");
+	flag("profile", "other");
+	assert_string_equal(load()->region, "eu-west-2");
+	conf_release(&conf);
+
+	/* reports of a named pair need none of it */
+	write_file(".aws/config", "what is this\n");
+	refuse(ERROR_CONFIG, ".aws/config:1");
+	request.manifests_only = true;
+	assert_null(load()->region);
+	assert_int_equal(unlink(".aws/config"), 0);
+	assert_int_equal(rmdir(".aws"), 0);
+}
+
+static void test_the_kinds_of_endpoints_of_aws(void **state)
+{
+	(void)state;
+	file(PAIR_A);
+	assert_false(load()->dualstack);
+	assert_false(conf.pairs[0].fips || conf.pairs[0].accelerate);
+	conf_release(&conf);
+	setenv("AWS_USE_FIPS_ENDPOINT", "true", 1);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+	assert_true(load()->fips && conf.pairs[0].dualstack);
+	conf_release(&conf);
+	flag("use-fips-endpoint", "no");
+	flag("use-accelerate-endpoint", "yes");
+	assert_false(load()->fips);
+	assert_true(conf.pairs[0].accelerate);
+	conf_release(&conf);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "maybe", 1);
+	refuse(ERROR_CONFIG, "AWS_USE_DUALSTACK_ENDPOINT: 'maybe' is none of");
+}
+
 static void test_bad_addresses(void **state)
 {
 	static const struct {
@@ -558,7 +681,6 @@ static void test_bad_addresses(void **state)
 		{ "s3://bucket.", "begins or ends with" },
 		{ "s3://buc..ket", "IP address" },
 		{ "s3://192.168.1.1/x", "IP address" },
-		{ "s3://arn:aws:s3:::x", "access point" },
 		{ "s3://data--use1-az4--x-s3", "directory bucket" },
 		{ "s3://bucket//x", "must not begin with '/'" },
 		{ "s3://bucket//", "must not begin with '/'" },
@@ -680,6 +802,9 @@ int main(void)
 		TEST(test_pair_of_the_command_line),
 		TEST(test_name_of_a_root_to_be),
 		TEST(test_pair_of_flags),
+		TEST(test_access_points),
+		TEST(test_the_profile_of_the_aws_tools),
+		TEST(test_the_kinds_of_endpoints_of_aws),
 		TEST(test_bad_addresses),
 		TEST(test_what_pairs_must_not_share),
 		TEST(test_state_outside_of_root),

@@ -186,9 +186,10 @@ static void it_stops_when_it_is_told(void **state)
 	replies_stop(&r);
 }
 
-static void a_proxy_may_be_left_out(void **state)
+static void a_proxy_is_used_where_the_environment_counts(void **state)
 {
 	static const char *const texts[] = { OK, NULL };
+	struct env *env = env_new();
 	struct error err = ERROR_INIT;
 	struct fetch_reply reply;
 	struct fetch_request request;
@@ -198,13 +199,15 @@ static void a_proxy_may_be_left_out(void **state)
 	setenv("http_proxy", "http://127.0.0.1:9", 1);
 	replies_start(&r, texts);
 	request = request_to(&r);
+	request.env = env;
 	assert_int_equal(fetch_run(&request, &reply, &err), -1);
 	fetch_release(&reply);
-	request.no_proxy = true;
+	request.env = NULL;
 	assert_int_equal(fetch_run(&request, &reply, &err), 0);
 	fetch_release(&reply);
 	replies_stop(&r);
 	unsetenv("http_proxy");
+	env_free(env);
 }
 
 static void a_host_is_what_its_header_says(void **state)
@@ -243,7 +246,7 @@ int main(void)
 		cmocka_unit_test(nobody_there_is_told_apart),
 		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(it_stops_when_it_is_told),
-		cmocka_unit_test(a_proxy_may_be_left_out),
+		cmocka_unit_test(a_proxy_is_used_where_the_environment_counts),
 		cmocka_unit_test(a_host_is_what_its_header_says),
 	};
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/clock.h"
 
@@ -119,6 +120,7 @@ static const struct {
 	{ 0, 403, "", RETRY_KEY, DENIED, ERROR_DENIED },
 	/* all keys */
 	{ 0, 404, "NoSuchBucket", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
+	{ 0, 400, "InvalidRegionName", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 400, "InvalidBucketName", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 403, "AllAccessDisabled", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
 	{ 0, 402, "PaymentRequired", RETRY_FATAL, DONE_FOR, ERROR_BUCKET },
@@ -126,6 +128,9 @@ static const struct {
 	  ERROR_NETWORK },
 	{ CURLE_SSL_CACERT_BADFILE, 0, "", RETRY_FATAL, DONE_FOR,
 	  ERROR_NETWORK },
+	{ RETRY_PROXY, 403, "", RETRY_FATAL, DONE_FOR, ERROR_NETWORK },
+	{ RETRY_PROXY, 407, "", RETRY_FATAL, DONE_FOR, ERROR_NETWORK },
+	{ RETRY_PROXY, 502, "", RETRY_TRANSIENT, FAILED, ERROR_NETWORK },
 };
 
 static struct retry_reply make_reply(enum retry_asked asked, int curl,
@@ -359,6 +364,63 @@ static void a_message_says_what_failed_and_what_to_do(void **state)
 	    "to the bucket's own");
 }
 
+/* Of certificates that were refused: what, and what to do. */
+static void a_certificate_is_refused_for_its_own_reason(void **state)
+{
+	static const struct {
+		long verify;
+		const char *text;
+	} refused[] = {
+		{ X509_V_ERR_CERT_HAS_EXPIRED,
+		  "the certificate of 127.0.0.1:9000 has expired (what libcurl "
+		  "says): have it renewed; or set this machine's clock, if "
+		  "that is wrong" },
+		{ X509_V_ERR_CERT_NOT_YET_VALID,
+		  "the certificate of 127.0.0.1:9000 is not valid yet (what "
+		  "libcurl says): set this machine's clock (timedatectl "
+		  "set-ntp true)" },
+		{ X509_V_ERR_HOSTNAME_MISMATCH,
+		  "the certificate of 127.0.0.1:9000 is for another name (what "
+		  "libcurl says): use that name in endpoint_url; a bucket in "
+		  "the host's name needs a certificate for that, or "
+		  "addressing = path" },
+		{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+		  "the certificate of 127.0.0.1:9000 is signed by itself (what "
+		  "libcurl says): if that is meant to be, give its file as "
+		  "ca_bundle" },
+		{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+		  "the certificate of 127.0.0.1:9000 is not signed by a CA "
+		  "that is trusted here (what libcurl says): give the file of "
+		  "its CA as ca_bundle" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		struct retry_reply reply = make_reply(RETRY_GET,
+		    CURLE_PEER_FAILED_VERIFICATION, 0, "");
+
+		reply.verify = refused[i].verify;
+		check_text(&reply, refused[i].text);
+	}
+}
+
+static void a_proxy_that_refuses_is_told_from_the_server(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_GET, RETRY_PROXY, 403, "");
+
+	(void)state;
+	check_text(&reply, "the proxy refuses to connect to 127.0.0.1:9000 "
+	    "(HTTP 403): have it allowed there, or name it in no_proxy");
+	reply.status = 504;
+	check_text(&reply, "the proxy does not connect to 127.0.0.1:9000 "
+	    "(HTTP 504): check the endpoint and the proxy, or name it in "
+	    "no_proxy");
+	reply.status = 407;
+	check_text(&reply, "the proxy wants credentials (HTTP 407): put them "
+	    "into http_proxy and https_proxy, as "
+	    "http://USER:PASSWORD@HOST:PORT");
+}
+
 static void without_a_remedy_the_server_has_the_word(void **state)
 {
 	struct retry_reply reply = make_reply(RETRY_GET, 0, 418, "Teapot");
@@ -414,6 +476,8 @@ int main(void)
 		cmocka_unit_test(
 		    a_name_that_was_never_found_is_looked_up_twice),
 		cmocka_unit_test(a_message_says_what_failed_and_what_to_do),
+		cmocka_unit_test(a_certificate_is_refused_for_its_own_reason),
+		cmocka_unit_test(a_proxy_that_refuses_is_told_from_the_server),
 		cmocka_unit_test(without_a_remedy_the_server_has_the_word),
 		cmocka_unit_test(
 		    what_we_sent_to_prove_who_we_are_is_not_repeated),

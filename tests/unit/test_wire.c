@@ -33,10 +33,11 @@ static struct fixture *make(const char *url, const char *bucket,
 		.secret_key =
 		    (char *)"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 	};
+	const struct endpoint_options options = { .url = url, .bucket = bucket,
+		.addressing = addressing };
 	struct error err = ERROR_INIT;
 
-	assert_int_equal(endpoint_init(&f.endpoint, url, NULL, bucket,
-	    addressing, &err), 0);
+	assert_int_equal(endpoint_init(&f.endpoint, &options, &err), 0);
 	f.signer = sigv4_new(&c, f.endpoint.region, "s3");
 	f.properties = (struct s3_properties){ 0 };
 	f.sender = (struct wire_sender){ .endpoint = &f.endpoint,
@@ -480,6 +481,11 @@ static void a_copy_names_its_source(void **state)
 	assert_int_equal(f->wire.request.body_size, 0);
 	assert_string_equal(header(&f->wire, "x-amz-copy-source"),
 	    "/bucket/a%20b/%C3%BC");
+	wire_copy(&f->wire, &f->sender, &copy,
+	    "arn:aws:s3:eu-west-1:1:accesspoint/ap", NOW);
+	assert_string_equal(header(&f->wire, "x-amz-copy-source"),
+	    "arn%3Aaws%3As3%3Aeu-west-1%3A1%3Aaccesspoint/ap/object/"
+	    "a%20b/%C3%BC");
 	assert_string_equal(header(&f->wire, "if-none-match"), "*");
 	release(f);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which proxy leads to a server: http_proxy and its kin, by curl's rules, from
+ * the process environment and the files behind it. Pure.
+ */
+#ifndef S3_PROXY_H
+#define S3_PROXY_H
+
+#include <stdbool.h>
+
+#include "base/env.h"
+#include "base/error.h"
+
+struct proxy { /* borrowed from the environment */
+	const char *url;    /* may hold a password; NULL: none */
+	const char *exempt; /* names that are asked directly; NULL: none */
+};
+
+/*
+ * http_proxy (in small letters only: HTTP_PROXY may be a request's header) or
+ * https_proxy, HTTPS_PROXY; else all_proxy, ALL_PROXY. no_proxy or NO_PROXY
+ * exempts. What is not a proxy's URL is ERROR_CONFIG, and is not shown.
+ */
+int proxy_find(const struct env *env, bool tls, struct proxy *out,
+    struct error *err);
+
+#endif
