@@ -4,7 +4,8 @@
  * or what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name. Read as
  * botocore reads them (Python's configparser): KEY = VALUE or KEY: VALUE, keys
  * in any case, '#' and ';' comments on lines of their own, indented lines
- * that go on with the key before them. Values of any length.
+ * that go on with the key before them. Values of any length. Where those tools
+ * differ, what one of them takes is taken: sections repeated, "[ x ]".
  */
 #ifndef S3_AWS_CONFIG_H
 #define S3_AWS_CONFIG_H

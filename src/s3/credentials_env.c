@@ -18,8 +18,8 @@ int credentials_env_find(const struct credentials_search *s,
 		env_get(env, SECRET_KEY) };
 	const struct credentials_part expiration = { EXPIRATION,
 		env_get(env, EXPIRATION) };
-	struct credentials_part token = { "AWS_SESSION_TOKEN",
-		env_get(env, "AWS_SESSION_TOKEN") };
+	struct credentials_part token = { "AWS_SECURITY_TOKEN",
+		env_get(env, "AWS_SECURITY_TOKEN") };
 
 	if (s->profile_only || (!access.value && !secret.value))
 		return 0;
@@ -28,8 +28,8 @@ int credentials_env_find(const struct credentials_search *s,
 		    "%s is set but %s is not: set both",
 		    access.value ? ACCESS_KEY : SECRET_KEY,
 		    access.value ? SECRET_KEY : ACCESS_KEY);
-	if (!token.value) { /* what it was called once */
-		token.name = "AWS_SECURITY_TOKEN";
+	if (!token.value) { /* its name of old comes first, as in botocore */
+		token.name = "AWS_SESSION_TOKEN";
 		token.value = env_get(env, token.name);
 	}
 	if (credentials_set(out, &access, &secret, &token, &expiration, err))

@@ -10,16 +10,18 @@ static int find(const struct credentials_search *s, enum aws_config_file file,
 	const struct credentials_part none = { NULL, NULL };
 	struct credentials_part access = { access_key, NULL };
 	struct credentials_part secret = { secret_key, NULL };
-	struct credentials_part token = { "aws_session_token", NULL };
+	struct credentials_part token = { "aws_security_token", NULL };
 	struct credentials_part *parts[] = { &access, &secret, &token };
 	const char *path = aws_config_path(s->config, file);
 
 	for (size_t i = 0; i < 3; i++)
 		parts[i]->value = aws_config_get_from(s->config, file,
 		    AWS_CONFIG_PROFILE, s->profile, parts[i]->name);
-	if (!token.value) /* what it was called once */
+	if (!token.value) { /* its name of old comes first, as in botocore */
+		token.name = "aws_session_token";
 		token.value = aws_config_get_from(s->config, file,
-		    AWS_CONFIG_PROFILE, s->profile, "aws_security_token");
+		    AWS_CONFIG_PROFILE, s->profile, token.name);
+	}
 	if (!access.value && !secret.value)
 		return 0;
 	if (!access.value || !secret.value)
