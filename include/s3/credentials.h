@@ -27,6 +27,7 @@ struct s3_credentials_request { /* all borrowed */
 	 * not count. NULL: AWS_PROFILE, AWS_DEFAULT_PROFILE, "default". */
 	const char *profile;
 	const char *region;     /* of STS; NULL: the profile's, or global */
+	bool dualstack, fips;   /* AWS's endpoints of these kinds */
 	const char *ca_bundle;  /* NULL: the system's */
 	int64_t timeout_ns;     /* of one exchange, of one credential_process */
 	bool (*stopped)(void *arg); /* gives up; NULL: never */

@@ -43,8 +43,10 @@ int endpoint_init(struct endpoint *e, const struct endpoint_options *options,
     struct error *err);
 void endpoint_release(struct endpoint *e);
 
-/* Of all host names of AWS in ${region}, by its partition: "amazonaws.com". */
-const char *endpoint_aws_suffix(const char *region);
+/* Where another service of AWS is in ${region}, by the beginning of its host
+ * name: "sts", "portal.sso", "oidc". The caller's. */
+char *endpoint_of_service(const char *service, const char *region,
+    bool dualstack, bool fips);
 /* What names the same buckets whatever the region and the form of its address:
  * "https://s3.amazonaws.com" for all of AWS's but China's and others' of their
  * own kind; any other ${url} as it is. The caller's. */

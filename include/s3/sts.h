@@ -10,8 +10,8 @@
 #include "s3/credentials.h"
 
 struct sts_assume { /* all borrowed */
-	const char *url;    /* NULL: AWS, by region */
-	const char *region; /* NULL: none, so the global STS */
+	const char *url;
+	const char *region; /* of the signature */
 	/* Who assumes it: by keys (AssumeRole), or by a token of an identity
 	 * provider (AssumeRoleWithWebIdentity). */
 	const struct s3_credentials *by;

@@ -16,6 +16,8 @@
 #define NOTES_MAX ((size_t)1024)
 #define SAID_MAX ((size_t)512)
 #define FOREIGN_MAX 300
+#define URL_MAX ((size_t)8192)
+#define STS_REGION "us-east-1" /* where the global one is */
 
 static int find_login(const struct credentials_search *s,
     struct s3_credentials *out, struct error *err)
@@ -326,14 +328,13 @@ void credentials_add_url(const struct credentials_search *s,
     struct strbuf *url, const char *service, const char *host,
     const char *region)
 {
-	const char *endpoint = aws_config_endpoint(s->config, s->request->env,
-	    s->profile, service, NULL);
+	const char *configured = aws_config_endpoint(s->config,
+	    s->request->env, s->profile, service, NULL);
+	char *own = endpoint_of_service(host, region, s->request->dualstack,
+	    s->request->fips);
 
-	if (endpoint)
-		strbuf_adds(url, endpoint);
-	else
-		strbuf_addf(url, "https://%s.%s.%s", host, region,
-		    endpoint_aws_suffix(region));
+	strbuf_adds(url, configured ? configured : own);
+	free(own);
 	while (url->len > 0 && url->buf[url->len - 1] == '/')
 		strbuf_truncate(url, url->len - 1);
 }
@@ -347,23 +348,36 @@ int credentials_fetch(const struct credentials_search *s,
 	return fetch_run(request, reply, err);
 }
 
+/* The regional STS, which is nearer and outlives trouble elsewhere; without a
+ * region the global one. */
 int credentials_assume(const struct credentials_search *s,
     struct sts_assume *assume, struct s3_credentials *out, struct error *err)
 {
+	struct strbuf url = STRBUF_INIT(URL_MAX);
 	const char *from = NULL;
+	const char *configured = aws_config_endpoint(s->config,
+	    s->request->env, s->profile, "sts", &from);
+	int rc;
 
-	assume->url = aws_config_endpoint(s->config, s->request->env,
-	    s->profile, "sts", &from);
 	assume->region = s->request->region;
 	if (!assume->region)
 		assume->region = credentials_setting(s, "region");
+	if (configured || assume->region)
+		credentials_add_url(s, &url, "sts", "sts", assume->region ?
+		    assume->region : STS_REGION);
+	else
+		strbuf_adds(&url, "https://sts.amazonaws.com");
+	if (!assume->region)
+		assume->region = STS_REGION;
+	assume->url = strbuf_text(&url);
 	assume->ca_bundle = s->request->ca_bundle;
 	assume->env = s->request->env;
 	assume->timeout_ns = s->request->timeout_ns;
 	assume->stopped = s->request->stopped;
 	assume->arg = s->request->arg;
-	if (sts_assume(assume, out, err))
-		return from && err->kind == ERROR_NETWORK ?
-		    error_prefix(err, "STS, by %s", from) : -1;
-	return 0;
+	rc = sts_assume(assume, out, err);
+	if (rc && from && err->kind == ERROR_NETWORK)
+		error_prefix(err, "STS, by %s", from);
+	strbuf_release(&url);
+	return rc;
 }

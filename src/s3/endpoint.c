@@ -91,22 +91,25 @@ static const struct partition {
 	const char *region;
 	const char *arn;    /* as an ARN names it */
 	const char *suffix;
+	const char *dual_suffix; /* dual-stack, of all services but S3 */
 	const char *home;   /* the same for all regions: see endpoint_home */
 	bool fips, accelerate;
 } partitions[] = {
-	{ "cn-", "aws-cn", "amazonaws.com.cn", "s3.amazonaws.com.cn", false,
-	  false },
-	{ "eusc-", "aws-eusc", "amazonaws.eu", "s3.amazonaws.eu", true, true },
-	{ "us-gov-", "aws-us-gov", "amazonaws.com",
+	{ "cn-", "aws-cn", "amazonaws.com.cn",
+	  "api.amazonwebservices.com.cn", "s3.amazonaws.com.cn", false, false },
+	{ "eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu",
+	  "s3.amazonaws.eu", true, true },
+	{ "us-gov-", "aws-us-gov", "amazonaws.com", "api.aws",
 	  "s3.us-gov-west-1.amazonaws.com", true, true },
-	{ "us-iso-", "aws-iso", "c2s.ic.gov", "s3.c2s.ic.gov", true, true },
-	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "s3.sc2s.sgov.gov", true,
-	  true },
-	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov", "s3.csp.hci.ic.gov",
-	  true, true },
-	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "s3.cloud.adc-e.uk",
-	  true, true },
-	{ "", "aws", "amazonaws.com", "s3.amazonaws.com", true, true },
+	{ "us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov",
+	  "s3.c2s.ic.gov", true, true },
+	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud",
+	  "s3.sc2s.sgov.gov", true, true },
+	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov",
+	  "s3.csp.hci.ic.gov", true, true },
+	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk",
+	  "s3.cloud.adc-e.uk", true, true },
+	{ "", "aws", "amazonaws.com", "api.aws", "s3.amazonaws.com", true, true },
 };
 
 static const struct partition *partition_of(const char *region)
@@ -116,11 +119,6 @@ static const struct partition *partition_of(const char *region)
 	while (strncmp(region, p->region, strlen(p->region)) != 0)
 		p++;
 	return p;
-}
-
-const char *endpoint_aws_suffix(const char *region)
-{
-	return partition_of(region)->suffix;
 }
 
 static int check_region(const char *region, struct error *err)
@@ -287,6 +285,18 @@ static char *format(const char *form, ...)
 	strbuf_vaddf(&s, form, ap);
 	va_end(ap);
 	return strbuf_detach(&s);
+}
+
+char *endpoint_of_service(const char *service, const char *region,
+    bool dualstack, bool fips)
+{
+	const struct partition *p = partition_of(region);
+	/* That of STS in GovCloud is one anyway, and has no other name. */
+	bool named = fips && (dualstack || strcmp(service, "sts") != 0 ||
+	    strcmp(p->arn, "aws-us-gov") != 0);
+
+	return format("https://%s%s.%s.%s", service, named ? "-fips" : "",
+	    region, dualstack ? p->dual_suffix : p->suffix);
 }
 
 /* May the bucket be part of the host's name, and shall it? */

@@ -9,13 +9,11 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "s3/credentials_internal.h"
-#include "s3/endpoint.h"
 #include "s3/fetch.h"
 #include "s3/sigv4.h"
 #include "s3/xml_document.h"
 
 #define TEXT_MAX ((size_t)256 << 10)
-#define DEFAULT_REGION "us-east-1"
 #define VERSION "2011-06-15"
 #define FORM "application/x-www-form-urlencoded"
 #define ATTEMPTS 3
@@ -214,12 +212,11 @@ static const char *path_of(const char *url)
 	return path ? path : "/";
 }
 
-static void sign(const struct sts_assume *a, const char *region,
-    const char *host, struct post *p)
+static void sign(const struct sts_assume *a, const char *host, struct post *p)
 {
 	unsigned char sum[DIGEST_SHA256_SIZE];
 	char payload[2 * DIGEST_SHA256_SIZE + 1], date[CLOCK_ISO_MAX];
-	struct sigv4 *signer = sigv4_new(a->by, region, "sts");
+	struct sigv4 *signer = sigv4_new(a->by, a->region, "sts");
 	struct sigv4_header headers[4] = {
 		{ "content-type", FORM },
 		{ "host", host },
@@ -269,19 +266,6 @@ static int send_post(const struct sts_assume *a, struct post *p,
 	return fetch_run(&request, reply, err);
 }
 
-/* The regional one, which is nearer and outlives trouble elsewhere; without a
- * region the global one, which is in us-east-1. */
-static void add_url(const struct sts_assume *a, struct strbuf *url)
-{
-	if (a->url)
-		strbuf_adds(url, a->url);
-	else if (a->region)
-		strbuf_addf(url, "https://sts.%s.%s", a->region,
-		    endpoint_aws_suffix(a->region));
-	else
-		strbuf_adds(url, "https://sts.amazonaws.com");
-}
-
 static int take_reply(const struct sts_assume *a,
     const struct fetch_reply *reply, struct s3_credentials *out,
     struct error *err)
@@ -302,8 +286,8 @@ int sts_assume(const struct sts_assume *a, struct s3_credentials *out,
 	int rc = -1;
 
 	post_init(&p);
-	add_url(a, &p.url);
-	host = fetch_host(strbuf_text(&p.url));
+	strbuf_adds(&p.url, a->url);
+	host = fetch_host(a->url);
 	if (!host) {
 		error_set(err, ERROR_CREDENTIALS, "the URL of STS is none");
 		goto out;
@@ -311,7 +295,7 @@ int sts_assume(const struct sts_assume *a, struct s3_credentials *out,
 	make_form(a, &p.form);
 	strbuf_addf(&p.host, "Host: %s", host);
 	if (a->by)
-		sign(a, a->region ? a->region : DEFAULT_REGION, host, &p);
+		sign(a, host, &p);
 	rc = send_post(a, &p, &reply, err);
 	if (rc == 0)
 		rc = take_reply(a, &reply, out, err);

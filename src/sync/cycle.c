@@ -132,6 +132,8 @@ static int open_keyring(struct cycle *c, struct error *err)
 	        .env = pair->env,
 	        .profile = pair->profile,
 	        .region = pair->region,
+	        .dualstack = pair->dualstack,
+	        .fips = pair->fips,
 	        .ca_bundle = pair->ca_bundle,
 	        .timeout_ns = pair->timeout_ns,
 	        .stopped = is_stopped,

@@ -335,6 +335,45 @@ static void aws_is_one_home_for_all_regions(void **state)
 	}
 }
 
+/* As botocore finds them. */
+static void other_services_have_hosts_of_their_own(void **state)
+{
+	static const struct {
+		const char *service, *region;
+		bool dualstack, fips;
+		const char *url;
+	} rows[] = {
+		{ "sts", "eu-west-1", false, false,
+		    "https://sts.eu-west-1.amazonaws.com" },
+		{ "sts", "eu-west-1", false, true,
+		    "https://sts-fips.eu-west-1.amazonaws.com" },
+		{ "sts", "eu-west-1", true, false,
+		    "https://sts.eu-west-1.api.aws" },
+		{ "sts", "us-gov-west-1", false, true,
+		    "https://sts.us-gov-west-1.amazonaws.com" },
+		{ "sts", "us-gov-west-1", true, true,
+		    "https://sts-fips.us-gov-west-1.api.aws" },
+		{ "sts", "cn-north-1", false, false,
+		    "https://sts.cn-north-1.amazonaws.com.cn" },
+		{ "portal.sso", "us-east-1", false, false,
+		    "https://portal.sso.us-east-1.amazonaws.com" },
+		{ "portal.sso", "us-east-1", true, true,
+		    "https://portal.sso-fips.us-east-1.api.aws" },
+		{ "oidc", "cn-north-1", true, true,
+		    "https://oidc-fips.cn-north-1.api.amazonwebservices"
+		    ".com.cn" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *url = endpoint_of_service(rows[i].service,
+		    rows[i].region, rows[i].dualstack, rows[i].fips);
+
+		assert_string_equal(url, rows[i].url);
+		free(url);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -344,6 +383,7 @@ int main(void)
 		cmocka_unit_test(the_rules_of_aws_are_ours),
 		cmocka_unit_test(an_option_of_aws_that_has_no_place_says_so),
 		cmocka_unit_test(aws_is_one_home_for_all_regions),
+		cmocka_unit_test(other_services_have_hosts_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

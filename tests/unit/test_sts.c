@@ -82,7 +82,8 @@ static void a_role_is_assumed_by_a_token(void **state)
 		"<AssumeRoleWithWebIdentityResult>" KEYS
 		"</AssumeRoleWithWebIdentityResult>"
 		"</AssumeRoleWithWebIdentityResponse>", NULL };
-	struct sts_assume a = { .web_token = "a.b-c=" };
+	struct sts_assume a = { .web_token = "a.b-c=",
+		.region = "us-east-1" };
 	struct s3_credentials c;
 	struct error err;
 	struct replies r;
@@ -121,7 +122,7 @@ static void what_is_not_whole_is_not_believed(void **state)
 		{ HEAD "<html>hush</html>", "HTML" },
 		{ HEAD, "not to be used" },
 	};
-	struct sts_assume a = { .by = &by };
+	struct sts_assume a = { .by = &by, .region = "us-east-1" };
 	struct s3_credentials c;
 	struct error err;
 	struct replies r;
@@ -143,7 +144,7 @@ static void a_refusal_says_why(void **state)
 		NULL };
 	static const char *const s3[] = { "HTTP/1.1 400 No\r\nConnection: "
 		"close\r\n\r\n<Error><Code>Odd</Code></Error>", NULL };
-	struct sts_assume a = { .by = &by };
+	struct sts_assume a = { .by = &by, .region = "us-east-1" };
 	struct s3_credentials c;
 	struct error err;
 	struct replies r;
@@ -166,7 +167,7 @@ static void trouble_is_tried_again(void **state)
 		ERROR("400", "Throttling"), REPLY(KEYS), NULL };
 	static const char *const down[] = { ERROR("500", "InternalFailure"),
 		NULL };
-	struct sts_assume a = { .by = &by };
+	struct sts_assume a = { .by = &by, .region = "us-east-1" };
 	struct s3_credentials c;
 	struct error err;
 	struct replies r;
