@@ -54,6 +54,10 @@ read -r lowest highest < <(awk '
 echo "# requests at once fell from 128 to $lowest, and rose to $highest again"
 check "requests at once fell" [ "$lowest" -lt 64 ]
 check "and rose again" [ "$highest" -gt "$lowest" ]
+expect_text err "fewer at once $(wc -l <"$work/window") times" \
+    "the cycle's last debug line counts that"
+is "the run counts each request" "$total" \
+    "$(query A "SELECT requests FROM run_view")"
 agree "all agree" A
 quiet "and nothing is left to do" A
 
