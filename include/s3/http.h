@@ -45,7 +45,8 @@ struct http_end {
 	int status;        /* 0: not even a status line */
 	int sys;           /* errno of a failed connect, or 0 */
 	const char *text;  /* libcurl's words for ${curl}; borrowed */
-	bool resent;       /* libcurl sent the body more than once */
+	int requests;      /* sent: libcurl does it again by itself where a
+	                    * kept connection turns out dead; 0: none */
 };
 
 /* What happens during an exchange. read and body run inside libcurl: they may
