@@ -46,6 +46,7 @@ struct fault {
 	int64_t status;
 	char code[FAULT_CODE_MAX];
 	int64_t retry_after_s; /* -1: no such header */
+	int64_t amz_retry_after_ms; /* the same */
 	bool late;             /* the operation is done all the same */
 	enum fault_page page;
 	int64_t page_max;       /* keys on one page; 0: as asked */
@@ -74,7 +75,7 @@ struct fault {
 
 #define FAULT_NONE                                                      \
 	{                                                               \
-		.retry_after_s = -1, .cut_at = -1, .cut_header_at = -1, \
+		.retry_after_s = -1, .amz_retry_after_ms = -1, .cut_at = -1, .cut_header_at = -1, \
 		.cut_upload_at = -1                                     \
 	}
 

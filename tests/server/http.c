@@ -99,6 +99,9 @@ static void answer_by_fault(struct request *r)
 	}
 	if (f->retry_after_s >= 0)
 		reply_headerf(r, "Retry-After", "%" PRId64, f->retry_after_s);
+	if (f->amz_retry_after_ms >= 0)
+		reply_headerf(r, "x-amz-retry-after", "%" PRId64,
+		    f->amz_retry_after_ms);
 }
 
 static bool is_done(const struct request *r)
