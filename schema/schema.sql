@@ -110,7 +110,6 @@ CREATE TABLE run (
   complete_upload_requests INTEGER NOT NULL DEFAULT 0,
   abort_upload_requests    INTEGER NOT NULL DEFAULT 0,
   list_parts_requests      INTEGER NOT NULL DEFAULT 0,
-  list_uploads_requests    INTEGER NOT NULL DEFAULT 0,
   retries                  INTEGER NOT NULL DEFAULT 0,
   wire_up                  INTEGER NOT NULL DEFAULT 0, -- bytes, heads included
   wire_down                INTEGER NOT NULL DEFAULT 0,
@@ -169,7 +168,7 @@ CREATE VIEW run_view AS SELECT
     delete_requests + copy_requests +
     create_upload_requests + upload_part_requests +
     complete_upload_requests + abort_upload_requests +
-    list_parts_requests + list_uploads_requests
+    list_parts_requests
     AS requests,
   retries,
   wire_up,

@@ -134,7 +134,6 @@ enum manifest_request {
 	MANIFEST_REQUEST_COMPLETE_UPLOAD,
 	MANIFEST_REQUEST_ABORT_UPLOAD,
 	MANIFEST_REQUEST_LIST_PARTS,
-	MANIFEST_REQUEST_LIST_UPLOADS,
 	MANIFEST_REQUEST_COUNT
 };
 /* "list", "upload_part": a column is called that and "_requests". */

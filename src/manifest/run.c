@@ -16,7 +16,6 @@ static const char *const request_names[] = {
 	[MANIFEST_REQUEST_COMPLETE_UPLOAD] = "complete_upload",
 	[MANIFEST_REQUEST_ABORT_UPLOAD] = "abort_upload",
 	[MANIFEST_REQUEST_LIST_PARTS] = "list_parts",
-	[MANIFEST_REQUEST_LIST_UPLOADS] = "list_uploads",
 };
 
 const char *manifest_run_request_name(enum manifest_request kind)
@@ -60,7 +59,6 @@ static const size_t numbers[] = {
 	REQUESTS(COMPLETE_UPLOAD),
 	REQUESTS(ABORT_UPLOAD),
 	REQUESTS(LIST_PARTS),
-	REQUESTS(LIST_UPLOADS),
 	offsetof(struct manifest_run, retries),
 	offsetof(struct manifest_run, wire_up),
 	offsetof(struct manifest_run, wire_down),

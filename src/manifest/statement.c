@@ -16,8 +16,8 @@
 	"put_requests, head_requests, delete_requests, copy_requests, " \
 	"create_upload_requests, upload_part_requests, "                \
 	"complete_upload_requests, abort_upload_requests, "             \
-	"list_parts_requests, list_uploads_requests, retries, "         \
-	"wire_up, wire_down, survey_ns, transfer_ns, error"
+	"list_parts_requests, retries, wire_up, wire_down, "            \
+	"survey_ns, transfer_ns, error"
 
 #define UPLOAD_COLUMNS \
 	"key, upload_id, token, part_size, " LOCAL_COLUMNS ", started_ns"
@@ -65,7 +65,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	    "REPLACE INTO run (" RUN_COLUMNS
 	    ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
 	    "?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,"
-	    "?31,?32,?33)",
+	    "?31,?32)",
 	[STATEMENT_RUN_FORGET] =
 	    "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - 1000",
 	[STATEMENT_RUNS] =

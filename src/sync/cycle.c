@@ -567,6 +567,7 @@ static enum manifest_request request_of(enum s3_kind kind)
 	case S3_KIND_GET:
 		return MANIFEST_REQUEST_GET;
 	case S3_KIND_HEAD:
+	case S3_KIND_HEAD_BUCKET:
 		return MANIFEST_REQUEST_HEAD;
 	case S3_KIND_PUT:
 		return MANIFEST_REQUEST_PUT;

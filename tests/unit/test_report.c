@@ -258,8 +258,7 @@ static void test_the_summary_as_json(void **state)
 		"put_requests", "head_requests", "delete_requests",
 		"copy_requests", "create_upload_requests",
 		"upload_part_requests", "complete_upload_requests",
-		"abort_upload_requests", "list_parts_requests",
-		"list_uploads_requests" };
+		"abort_upload_requests", "list_parts_requests" };
 	struct cycle_summary sum = {
 		.local_keys = 1,
 		.remote_keys = 2,
