@@ -121,6 +121,25 @@ int manifest_reader_pending_row(struct manifest_reader *r,
     struct manifest_pending *out, struct error *err);
 void manifest_reader_free(struct manifest_reader *r);
 
+/* What a server was asked for. */
+enum manifest_request {
+	MANIFEST_REQUEST_LIST,
+	MANIFEST_REQUEST_GET,
+	MANIFEST_REQUEST_PUT,
+	MANIFEST_REQUEST_HEAD,
+	MANIFEST_REQUEST_DELETE,
+	MANIFEST_REQUEST_COPY,
+	MANIFEST_REQUEST_CREATE_UPLOAD,
+	MANIFEST_REQUEST_UPLOAD_PART,
+	MANIFEST_REQUEST_COMPLETE_UPLOAD,
+	MANIFEST_REQUEST_ABORT_UPLOAD,
+	MANIFEST_REQUEST_LIST_PARTS,
+	MANIFEST_REQUEST_COUNT
+};
+/* "list", "upload_part": a column is called that and "_requests". */
+const char *manifest_run_request_name(enum manifest_request kind);
+int64_t manifest_run_request_total(const int64_t *requests); /* of all */
+
 /* One cycle. A run without an end is one that was killed. */
 struct manifest_run {
 	int64_t id;
@@ -130,7 +149,9 @@ struct manifest_run {
 	int64_t local_keys, remote_keys;  /* seen */
 	int64_t uploaded, downloaded, adopted, bytes_up, bytes_down;
 	int64_t failed, waiting, blocked, differing;
-	int64_t list_requests, get_requests, put_requests, retries;
+	int64_t requests[MANIFEST_REQUEST_COUNT]; /* attempts, that is */
+	int64_t retries;            /* of them */
+	int64_t wire_up, wire_down; /* bytes, with the heads of requests */
 	int64_t survey_ns, transfer_ns;
 	const char *error;     /* why it failed, NULL */
 };

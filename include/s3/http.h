@@ -51,7 +51,8 @@ struct http_end {
 	int proxy;         /* the status by which a proxy refused to connect
 	                    * us to the server, or 0 */
 	const char *text;  /* libcurl's words for ${curl}; borrowed */
-	bool resent;       /* libcurl sent the body more than once */
+	int requests;      /* sent: libcurl does it again by itself where a
+	                    * kept connection turns out dead; 0: none */
 };
 
 /* What happens during an exchange. read and body run inside libcurl: they may

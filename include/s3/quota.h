@@ -6,7 +6,7 @@
  * was asked in vain. Pure.
  *
  * Without tokens it depends on whether anybody is served. If others are, the
- * failure is this request's own, and it fails. If nobody is, it is an outage:
+ * failure is this request's own, and final. If nobody is, it is an outage:
  * requests are held, one after another of them tries now and then, and the
  * first that is served sets the others free. After QUOTA_PATIENCE_NS all of
  * them fail.
@@ -38,11 +38,12 @@ enum quota_answer {
 
 void quota_init(struct quota *q);
 /*
- * May a request that failed by ${class} try again? What it sent last went out
- * at ${sent_ns}. *${spent} is what its retries have cost so far, and grows.
+ * May a request that failed by ${class} try again? If others were served
+ * after ${since_ns}, the failure is its own. *${spent} is what its retries
+ * have cost so far, and grows.
  */
 enum quota_answer quota_ask(struct quota *q, enum retry_class class,
-    int *spent, int64_t sent_ns, int64_t now_ns, uint64_t random);
+    int *spent, int64_t since_ns, int64_t now_ns, uint64_t random);
 /* A request was answered, well or for good; its retries had cost ${spent}. */
 void quota_served(struct quota *q, int spent, int64_t now_ns);
 /* Is it time that one of those held tries? Says so once, then sets the next

@@ -54,7 +54,10 @@ struct cycle_summary {
 	int64_t waiting;   /* may settle by themselves: unknown, unsettled, … */
 	int64_t blocked, differing;
 	int64_t planned_up, planned_down, planned_bytes_up, planned_bytes_down;
-	int64_t list_requests, get_requests, put_requests, retries;
+	int64_t requests[MANIFEST_REQUEST_COUNT]; /* attempts, that is */
+	int64_t retries;
+	int64_t narrowed;  /* how often the server asked for fewer at once */
+	int64_t wire_up, wire_down; /* bytes, with the heads of requests */
 	int64_t survey_ns, transfer_ns;
 	bool stopped;      /* by *stop */
 	struct error error; /* why the cycle could not run, or ended early */

@@ -46,10 +46,9 @@ void state_run_json(const struct state_view *view,
 		{ "waiting", run->waiting },
 		{ "blocked", run->blocked },
 		{ "differing", run->differing },
-		{ "list_requests", run->list_requests },
-		{ "get_requests", run->get_requests },
-		{ "put_requests", run->put_requests },
 		{ "retries", run->retries },
+		{ "wire_up", run->wire_up },
+		{ "wire_down", run->wire_down },
 		{ "survey_ns", run->survey_ns },
 		{ "transfer_ns", run->transfer_ns },
 	};
@@ -60,6 +59,13 @@ void state_run_json(const struct state_view *view,
 	json_put_text(object, "outcome", state_run_outcome(view, run));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		json_put_int(object, numbers[i].name, numbers[i].value);
+	for (int i = 0; i < MANIFEST_REQUEST_COUNT; i++) {
+		char name[STATE_TEXT_MAX];
+
+		snprintf(name, sizeof(name), "%s_requests",
+		    manifest_run_request_name((enum manifest_request)i));
+		json_put_int(object, name, run->requests[i]);
+	}
 	json_put_text(object, "error", run->error);
 }
 

@@ -205,6 +205,14 @@ static int fail_read_only(const struct db *db, struct error *err)
 	}
 }
 
+static int fail_full(const struct db *db, int sys, struct error *err)
+{
+	return error_sys(err, ERROR_MANIFEST, sys,
+	    "cannot write the manifest %s: make room on its file system; what "
+	    "was not committed is undone",
+	    db->path);
+}
+
 int db_fail(const struct db *db, struct error *err)
 {
 	const char *text = sqlite3_errmsg(db->handle);
@@ -216,11 +224,11 @@ int db_fail(const struct db *db, struct error *err)
 	case SQLITE_NOTADB:
 		return db_damaged(db, err, text);
 	case SQLITE_FULL:
-		return error_sys(err, ERROR_MANIFEST, ENOSPC,
-		    "cannot write the manifest %s: make room on its file "
-		    "system; what was not committed is undone",
-		    db->path);
+		return fail_full(db, ENOSPC, err);
 	case SQLITE_IOERR:
+		/* the -shm file, which is written by mapping it */
+		if (sys == ENOSPC || sys == EDQUOT)
+			return fail_full(db, sys, err);
 		return error_sys(err, ERROR_MANIFEST, sys != 0 ? sys : EIO,
 		    "cannot read or write the manifest %s (%s)", db->path,
 		    text);

@@ -4,6 +4,37 @@
 
 #include "manifest/manifest_internal.h"
 
+static const char *const request_names[] = {
+	[MANIFEST_REQUEST_LIST] = "list",
+	[MANIFEST_REQUEST_GET] = "get",
+	[MANIFEST_REQUEST_PUT] = "put",
+	[MANIFEST_REQUEST_HEAD] = "head",
+	[MANIFEST_REQUEST_DELETE] = "delete",
+	[MANIFEST_REQUEST_COPY] = "copy",
+	[MANIFEST_REQUEST_CREATE_UPLOAD] = "create_upload",
+	[MANIFEST_REQUEST_UPLOAD_PART] = "upload_part",
+	[MANIFEST_REQUEST_COMPLETE_UPLOAD] = "complete_upload",
+	[MANIFEST_REQUEST_ABORT_UPLOAD] = "abort_upload",
+	[MANIFEST_REQUEST_LIST_PARTS] = "list_parts",
+};
+
+const char *manifest_run_request_name(enum manifest_request kind)
+{
+	return request_names[kind];
+}
+
+int64_t manifest_run_request_total(const int64_t *requests)
+{
+	int64_t total = 0;
+
+	for (int i = 0; i < MANIFEST_REQUEST_COUNT; i++)
+		total += requests[i];
+	return total;
+}
+
+#define REQUESTS(kind) \
+	offsetof(struct manifest_run, requests[MANIFEST_REQUEST_##kind])
+
 /* The numbers of a run, in the order of their columns: from 5 on. */
 static const size_t numbers[] = {
 	offsetof(struct manifest_run, local_keys),
@@ -17,10 +48,20 @@ static const size_t numbers[] = {
 	offsetof(struct manifest_run, waiting),
 	offsetof(struct manifest_run, blocked),
 	offsetof(struct manifest_run, differing),
-	offsetof(struct manifest_run, list_requests),
-	offsetof(struct manifest_run, get_requests),
-	offsetof(struct manifest_run, put_requests),
+	REQUESTS(LIST),
+	REQUESTS(GET),
+	REQUESTS(PUT),
+	REQUESTS(HEAD),
+	REQUESTS(DELETE),
+	REQUESTS(COPY),
+	REQUESTS(CREATE_UPLOAD),
+	REQUESTS(UPLOAD_PART),
+	REQUESTS(COMPLETE_UPLOAD),
+	REQUESTS(ABORT_UPLOAD),
+	REQUESTS(LIST_PARTS),
 	offsetof(struct manifest_run, retries),
+	offsetof(struct manifest_run, wire_up),
+	offsetof(struct manifest_run, wire_down),
 	offsetof(struct manifest_run, survey_ns),
 	offsetof(struct manifest_run, transfer_ns),
 };

@@ -13,7 +13,11 @@
 	"id, started_ns, ended_ns, outcome, local_keys, remote_keys, "  \
 	"uploaded, downloaded, adopted, bytes_up, bytes_down, failed, " \
 	"waiting, blocked, differing, list_requests, get_requests, "    \
-	"put_requests, retries, survey_ns, transfer_ns, error"
+	"put_requests, head_requests, delete_requests, copy_requests, " \
+	"create_upload_requests, upload_part_requests, "                \
+	"complete_upload_requests, abort_upload_requests, "             \
+	"list_parts_requests, retries, wire_up, wire_down, "            \
+	"survey_ns, transfer_ns, error"
 
 #define UPLOAD_COLUMNS \
 	"key, upload_id, token, part_size, " LOCAL_COLUMNS ", started_ns"
@@ -59,8 +63,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	    "INSERT INTO run (started_ns, outcome) VALUES (?1, 'running')",
 	[STATEMENT_RUN_END] =
 	    "REPLACE INTO run (" RUN_COLUMNS
-	    ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,"
-	    "?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+	    ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
+	    "?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,"
+	    "?31,?32)",
 	[STATEMENT_RUN_FORGET] =
 	    "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - 1000",
 	[STATEMENT_RUNS] =

@@ -60,7 +60,7 @@ struct http_call {
 	int64_t moved;       /* bytes, as of moved_ns */
 	int64_t moved_ns;    /* when that number last grew */
 	bool active;
-	bool resent;
+	int requests;        /* that libcurl has made of it */
 	bool broken;         /* a callback said stop */
 	bool paused[HTTP_WAYS];    /* in that line */
 	int64_t granted[HTTP_WAYS]; /* bytes that may pass, taken already */
@@ -257,9 +257,20 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 
 	if (origin != SEEK_SET || offset < 0 || offset > call->body_size)
 		return CURL_SEEKFUNC_FAIL;
-	call->resent = call->resent || offset < call->offset;
 	call->offset = offset;
 	return CURL_SEEKFUNC_OK;
+}
+
+static int on_request(void *arg, char *ip, char *own_ip, int port, int own_port)
+{
+	struct http_call *call = arg;
+
+	(void)ip;
+	(void)own_ip;
+	(void)port;
+	(void)own_port;
+	call->requests++;
+	return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
@@ -305,6 +316,8 @@ static void set_constants(CURL *easy, struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION,
 	    (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, call);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
@@ -382,7 +395,7 @@ void http_call_start(struct http_call *call, const struct http_request *r)
 	call->offset = 0;
 	call->moved = 0;
 	call->moved_ns = clock_mono_ns();
-	call->resent = false;
+	call->requests = 0;
 	call->broken = false;
 	call->text[0] = '\0';
 	call->active = true;
@@ -511,7 +524,7 @@ static int proxy_status(CURL *easy)
 static void end_call(struct http_call *call, CURLcode code, const char *text)
 {
 	struct http_end end = { .curl = (int)code, .text = text,
-		.resent = call->resent };
+		.requests = call->requests };
 	long sys = 0;
 
 	end.status = http_call_status(call);

@@ -28,7 +28,7 @@ static int64_t probe_delay_ns(int probes, uint64_t random)
 }
 
 enum quota_answer quota_ask(struct quota *q, enum retry_class class,
-    int *spent, int64_t sent_ns, int64_t now_ns, uint64_t random)
+    int *spent, int64_t since_ns, int64_t now_ns, uint64_t random)
 {
 	int cost = class == RETRY_THROTTLE ? COST_THROTTLE : COST_TRANSIENT;
 
@@ -37,7 +37,7 @@ enum quota_answer quota_ask(struct quota *q, enum retry_class class,
 		*spent += cost;
 		return QUOTA_AGAIN;
 	}
-	if (q->served_ns > sent_ns)
+	if (q->served_ns > since_ns)
 		return QUOTA_OVER;
 	if (q->outage_ns == 0) {
 		q->outage_ns = now_ns;

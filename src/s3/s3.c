@@ -270,6 +270,7 @@ void s3_served(struct slot *slot)
 
 	quota_served(&s3->quota, slot->request->spent, clock_mono_ns());
 	slot->request->spent = 0;
+	slot->request->failed_ns = 0;
 	for (int i = 0; i < RELEASED_AT_ONCE && s3->held > 0; i++)
 		release_held(s3, 0);
 }

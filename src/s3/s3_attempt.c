@@ -147,7 +147,7 @@ static void take(struct slot *slot)
  * body is sent again by libcurl without our seeing it. */
 static bool may_be_done(const struct request *r, const struct http_end *end)
 {
-	return end->resent || end->status == 200 || end->status >= 500 ||
+	return end->requests > 1 || end->status == 200 || end->status >= 500 ||
 	    (r->kind == S3_KIND_PUT && r->ask.put.size == 0) ||
 	    (end->curl && end->status < 400);
 }
@@ -157,6 +157,9 @@ static void on_end(void *arg, const struct http_end *end)
 	struct slot *slot = arg;
 	struct request *r = slot->request;
 
+	if (end->requests > 1)
+		slot->s3->usage.requests[s3_operation_kind(r)] +=
+		    end->requests - 1;
 	if (s3_operation_of(r)->writes && may_be_done(r, end))
 		r->doubtful = true;
 	if (slot->stop.kind)

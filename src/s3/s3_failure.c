@@ -281,12 +281,19 @@ static void hold(struct slot *slot, const struct retry_rule *rule,
 static void try_or_hold(struct slot *slot, const struct retry_rule *rule,
     const struct retry_reply *reply)
 {
+	struct request *r = slot->request;
 	enum quota_answer answer = QUOTA_AGAIN;
+	int64_t now_ns = clock_mono_ns();
 
-	if (retry_is_trouble(rule))
-		answer = quota_ask(&slot->s3->quota, rule->class,
-		    &slot->request->spent, slot->sent_ns, clock_mono_ns(),
+	if (retry_is_trouble(rule)) {
+		if (r->failed_ns == 0)
+			r->failed_ns = now_ns;
+		/* Others served since it first failed, and by as much later
+		 * as a reply takes: those sent together overtake each other. */
+		answer = quota_ask(&slot->s3->quota, rule->class, &r->spent,
+		    r->failed_ns + now_ns - slot->sent_ns, now_ns,
 		    clock_random());
+	}
 	switch (answer) {
 	case QUOTA_AGAIN:
 		try_again(slot, rule, reply);

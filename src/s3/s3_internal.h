@@ -50,6 +50,7 @@ struct request {
 	int attempts;
 	int throttled;      /* of them, answered by "ask less" */
 	int spent;          /* of the quota */
+	int64_t failed_ns;  /* when it first met trouble; 0: not yet */
 	bool aborted;
 	bool with_md5;      /* content_md5, when it was sent */
 	bool with_restore;  /* restore_status, when it was sent */

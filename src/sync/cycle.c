@@ -561,18 +561,50 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 	return status;
 }
 
+static enum manifest_request request_of(enum s3_kind kind)
+{
+	switch (kind) {
+	case S3_KIND_LIST:
+		return MANIFEST_REQUEST_LIST;
+	case S3_KIND_GET:
+		return MANIFEST_REQUEST_GET;
+	case S3_KIND_HEAD:
+	case S3_KIND_HEAD_BUCKET:
+		return MANIFEST_REQUEST_HEAD;
+	case S3_KIND_PUT:
+		return MANIFEST_REQUEST_PUT;
+	case S3_KIND_DELETE:
+		return MANIFEST_REQUEST_DELETE;
+	case S3_KIND_COPY:
+		return MANIFEST_REQUEST_COPY;
+	case S3_KIND_CREATE_UPLOAD:
+		return MANIFEST_REQUEST_CREATE_UPLOAD;
+	case S3_KIND_UPLOAD_PART:
+		return MANIFEST_REQUEST_UPLOAD_PART;
+	case S3_KIND_COMPLETE_UPLOAD:
+		return MANIFEST_REQUEST_COMPLETE_UPLOAD;
+	case S3_KIND_ABORT_UPLOAD:
+		return MANIFEST_REQUEST_ABORT_UPLOAD;
+	case S3_KIND_LIST_PARTS:
+		return MANIFEST_REQUEST_LIST_PARTS;
+	case S3_KIND_COUNT:
+		break;
+	}
+	return MANIFEST_REQUEST_COUNT;
+}
+
 static void count_requests(const struct cycle *c,
     const struct s3_usage *before, struct cycle_summary *sum)
 {
 	const struct s3_usage *now = c->bucket->ops->usage(c->bucket);
 
-	sum->list_requests = now->requests[S3_KIND_LIST] -
-	    before->requests[S3_KIND_LIST];
-	sum->get_requests = now->requests[S3_KIND_GET] -
-	    before->requests[S3_KIND_GET];
-	sum->put_requests = now->requests[S3_KIND_PUT] -
-	    before->requests[S3_KIND_PUT];
+	for (int kind = 0; kind < S3_KIND_COUNT; kind++)
+		sum->requests[request_of((enum s3_kind)kind)] +=
+		    now->requests[kind] - before->requests[kind];
 	sum->retries = now->retries - before->retries;
+	sum->narrowed = now->narrowed - before->narrowed;
+	sum->wire_up = now->bytes_out - before->bytes_out;
+	sum->wire_down = now->bytes_in - before->bytes_in;
 }
 
 static const char *outcome_of(const struct cycle_summary *sum)
@@ -587,7 +619,7 @@ static const char *outcome_of(const struct cycle_summary *sum)
 static int end_run(struct cycle *c, int64_t id, int64_t started_ns,
     struct cycle_summary *sum)
 {
-	const struct manifest_run run = {
+	struct manifest_run run = {
 		.id = id,
 		.started_ns = started_ns,
 		.ended_ns = clock_wall_ns(),
@@ -603,10 +635,9 @@ static int end_run(struct cycle *c, int64_t id, int64_t started_ns,
 		.waiting = sum->waiting,
 		.blocked = sum->blocked,
 		.differing = sum->differing,
-		.list_requests = sum->list_requests,
-		.get_requests = sum->get_requests,
-		.put_requests = sum->put_requests,
 		.retries = sum->retries,
+		.wire_up = sum->wire_up,
+		.wire_down = sum->wire_down,
 		.survey_ns = sum->survey_ns,
 		.transfer_ns = sum->transfer_ns,
 		.error = sum->error.kind == ERROR_NONE ? NULL :
@@ -614,6 +645,7 @@ static int end_run(struct cycle *c, int64_t id, int64_t started_ns,
 	};
 	struct error error = ERROR_INIT;
 
+	memcpy(run.requests, sum->requests, sizeof(run.requests));
 	if (manifest_run_end(c->manifest, &run, &error) == 0 &&
 	    manifest_checkpoint(c->manifest, &error) == 0)
 		return 0;

@@ -16,6 +16,7 @@
 #include "sync/progress.h"
 
 #define LINE_MAX_BYTES 1024
+#define REQUEST_NAME_MAX 64
 #define DOWN_ARROW "\xe2\xac\x87\xef\xb8\x8f" /* U+2B07 U+FE0F */
 #define UP_ARROW "\xe2\xac\x86\xef\xb8\x8f"   /* U+2B06 U+FE0F */
 
@@ -281,6 +282,33 @@ static void log_moved(const struct report *r, const struct cycle_summary *sum,
 	    how, sum->downloaded, sum->uploaded);
 }
 
+/* "3 list, 5 put, 2 of them again; 12 KiB sent, 3.4 KiB received" */
+static void log_requests(const struct report *r,
+    const struct cycle_summary *sum)
+{
+	struct count counts[MANIFEST_REQUEST_COUNT + 1];
+	struct strbuf line = STRBUF_INIT(LINE_MAX_BYTES);
+	char sent[HUMAN_MAX], received[HUMAN_MAX];
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	for (int i = 0; i < MANIFEST_REQUEST_COUNT; i++)
+		counts[i] = (struct count){ sum->requests[i],
+			manifest_run_request_name((enum manifest_request)i) };
+	counts[MANIFEST_REQUEST_COUNT] =
+	    (struct count){ sum->retries, "of them again" };
+	add_counts(&line, counts, MANIFEST_REQUEST_COUNT + 1);
+	if (sum->narrowed > 0)
+		strbuf_addf(&line, ", fewer at once %" PRId64 " times",
+		    sum->narrowed);
+	log_event(LOG_LEVEL_DEBUG, r->pair->name, "requests", NULL,
+	    "Requests: %s; %s sent, %s received",
+	    line.len > 0 ? strbuf_text(&line) : "none",
+	    human_bytes(sum->wire_up, sent),
+	    human_bytes(sum->wire_down, received));
+	strbuf_release(&line);
+}
+
 static const char *outcome_of(const struct cycle_summary *sum)
 {
 	if (sum->stopped)
@@ -310,10 +338,9 @@ static void print_summary(const struct report *r,
 		{ sum->planned_down, "planned_down" },
 		{ sum->planned_bytes_up, "planned_bytes_up" },
 		{ sum->planned_bytes_down, "planned_bytes_down" },
-		{ sum->list_requests, "list_requests" },
-		{ sum->get_requests, "get_requests" },
-		{ sum->put_requests, "put_requests" },
 		{ sum->retries, "retries" },
+		{ sum->wire_up, "wire_up" },
+		{ sum->wire_down, "wire_down" },
 		{ sum->survey_ns / CLOCK_MS, "survey_ms" },
 		{ sum->transfer_ns / CLOCK_MS, "transfer_ms" },
 	};
@@ -325,6 +352,13 @@ static void print_summary(const struct report *r,
 	json_put_text(object, "outcome", outcome_of(sum));
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		json_put_int(object, counts[i].what, counts[i].value);
+	for (i = 0; i < MANIFEST_REQUEST_COUNT; i++) {
+		char name[REQUEST_NAME_MAX];
+
+		snprintf(name, sizeof(name), "%s_requests",
+		    manifest_run_request_name((enum manifest_request)i));
+		json_put_int(object, name, sum->requests[i]);
+	}
 	put_error(object, &sum->error);
 	print_object(r, object);
 }
@@ -338,6 +372,7 @@ static void log_error_of_pair(const struct report *r, const struct error *error)
 void report_cycle(struct report *r, const struct cycle_summary *sum)
 {
 	progress_clear(r->progress);
+	log_requests(r, sum);
 	if (sum->error.kind != ERROR_NONE)
 		log_error_of_pair(r, &sum->error);
 	if (sum->stopped ||

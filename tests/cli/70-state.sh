@@ -66,11 +66,12 @@ sql "INSERT INTO meta VALUES ('pair', 'extracted'),
 	(CAST('two' AS BLOB), 'none', 'different', '10 bytes here, 30 there', 10, 1, 2, 3,
 	    30, 1700000001000, x'$etag', 0, 0, 1, NULL);
     INSERT INTO run (id, started_ns, ended_ns, outcome, downloaded, uploaded,
-	bytes_down, failed, error)
-    VALUES (1, 1700000000000000000, 1700000001500000000, 'done', 5, 3, 2048, 0,
-	NULL),
-	(2, 1700000060000000000, 1700000061000000000, 'failed', 0, 0, 0, 1,
-	'the listing: no answer');"
+	bytes_down, list_requests, get_requests, put_requests, retries,
+	wire_up, wire_down, failed, error)
+    VALUES (1, 1700000000000000000, 1700000001500000000, 'done', 5, 3, 2048, 1,
+	5, 4, 1, 3072, 4096, 0, NULL),
+	(2, 1700000060000000000, 1700000061000000000, 'failed', 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 1, 'the listing: no answer');"
 before=$(md5sum "$(state A)")
 
 state_ status
@@ -156,16 +157,20 @@ is "pending: JSON of the other" "differing|30|$etag" "$(json '$.class' \
 # ---- runs -------------------------------------------------------------------
 
 state_ runs
-is "runs: newest first, fields between tabs" "2|2023-11-14T22:14:20.000Z|2023-11-14T22:14:21.000Z|failed|0|0|0|1|0|0|0|the listing: no answer
-1|2023-11-14T22:13:20.000Z|2023-11-14T22:13:21.500Z|done|5|3|0|0|0|0|0|-" \
+is "runs: newest first, fields between tabs" "2|2023-11-14T22:14:20.000Z|2023-11-14T22:14:21.000Z|failed|0|0|0|1|0|0|0|0|0|-|the listing: no answer
+1|2023-11-14T22:13:20.000Z|2023-11-14T22:13:21.500Z|done|5|3|0|0|0|0|0|3072|4096|1 list, 5 get, 4 put, 1 again|-" \
     "$(tr '\t' '|' <"$work/out")"
 state_ runs --limit 1
 is "runs: as many as are asked for" 2 "$(cut -f1 "$work/out")"
 on_terminal runs
 expect_text shown "     1  2023-11-14T22:13:20+0000     1.5 s  done " \
     "runs: for people"
+expect_text shown "3.0 KiB   4.0 KiB  1 list, 5 get, 4 put, 1 again" \
+    "with what they cost"
 state_ runs --json
 is "runs: JSON" "2048|1" "$(json '$.bytes_down' 2)|$(json '$.failed' 1)"
+is "runs: JSON of requests" "5|0|1|4096" "$(json '$.get_requests' 2)|$(json \
+    '$.upload_part_requests' 2)|$(json '$.retries' 2)|$(json '$.wire_down' 2)"
 is "nothing was written" "$before" "$(md5sum "$(state A)")"
 
 # ---- somebody is at work, or was --------------------------------------------

@@ -38,6 +38,13 @@ recovers "a reply cut in its head" 2 'KIND times=1 header-reset-at=20'
 recovers "silence" 2 'KIND times=1 hang=20'
 recovers "SlowDown" 2 'KIND times=1 status=503 code=SlowDown'
 recovers "429" 2 'KIND times=1 status=429'
+recovers "408" 2 'KIND times=1 status=408'
+recovers "509" 2 'KIND times=1 status=509'
+for code in RequestLimitExceeded ThrottlingException BandwidthLimitExceeded \
+    PriorRequestNotComplete IncompleteBody BadDigest \
+    XAmzContentSHA256Mismatch ConditionalRequestConflict InternalErrors; do
+	recovers "400 $code" 2 "KIND times=1 status=400 code=$code"
+done
 recovers "a page of HTML" 2 'KIND times=1 html'
 recovers "an error after 200" 2 'KIND times=1 body-error code=InternalError'
 
@@ -143,6 +150,15 @@ only 'GET times=1 status=503 code=SlowDown retry-after=1'
 start=$(ms)
 ask <<<"get small"
 check "Retry-After is honoured" [ $(($(ms) - start)) -ge 1000 ]
+only 'GET times=1 status=503 code=SlowDown amz-retry-after=1500'
+start=$(ms)
+ask <<<"get small"
+check "so is x-amz-retry-after" [ $(($(ms) - start)) -ge 1500 ]
+only 'GET times=1 status=503 code=SlowDown amz-retry-after=3600000'
+start=$(ms)
+ask <<<"get small"
+answer "which is granted within 5 s" "get small done 200 2 *"
+check "of our own wait" [ $(($(ms) - start)) -lt 9000 ]
 only 'GET key=small status=503 code=SlowDown retry-after=1'
 ask --attempts 2 <<E
 get small
@@ -158,6 +174,50 @@ only 'GET hang=20'
 start=$(ms)
 ask --idle-ms 300 --attempts 1 <<<"get small"
 check "silence is waited for, as long as told" [ $(($(ms) - start)) -ge 300 ]
+
+# ---- a quota of retries -----------------------------------------------------
+
+# Keys that fail for ever, among others that do not: 500 tokens are 35 retries,
+# and each that is served adds one token.
+only 'GET key=poison* status=500'
+for i in $(seq 60); do
+	echo "get poison-$i"
+	for _ in 1 2 3 4 5; do
+		echo "get small"
+	done
+done >"$work/requests"
+start=$(ms)
+{
+	cat "$work/requests"
+	echo run
+	echo usage
+} | ask --in-flight 32 --attempts 8
+answers "keys that fail for ever fail" 60 "get poison-* failed 500 *"
+answers "and nobody else" 300 "get small done 200 1 *"
+retries=$(sed -n 's/^usage .* retries=//p' "$work/out")
+echo "# 60 keys that fail for ever cost $retries retries, not 420"
+check "they are not asked for 8 times each" [ "$retries" -le 200 ]
+check "and given up after 30 s at the latest" [ $(($(ms) - start)) -lt 35000 ]
+
+# A server that serves nobody for a while is asked by one after another.
+only 'GET status=500'
+asked_reset
+{
+	for i in $(seq 40); do
+		echo "get small"
+	done
+	echo run
+	echo usage
+} | ask --in-flight 40 --attempts 8 &
+asking=$!
+asked_so_often() {
+	[ "$(asked GET)" -ge "$1" ]
+}
+check "it is asked by all at first, and 35 times again" \
+    eventually 5 asked_so_often 75
+no_faults
+wait $asking
+answers "and then they are served, all of them" 40 "get small done 200 *"
 
 # ---- clocks -----------------------------------------------------------------
 

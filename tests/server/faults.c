@@ -80,6 +80,7 @@ static const struct effect_word {
 	{ WORD("code", TEXT), TEXT(code) },
 	{ WORD("bucket-region", TEXT), TEXT(region) },
 	{ WORD("retry-after", NUMBER), NUMBER(retry_after_s) },
+	{ WORD("amz-retry-after", NUMBER), NUMBER(amz_retry_after_ms) },
 	{ WORD("late", WORD), FLAG(late) },
 	{ WORD("body-error", WORD), ANSWER(BODY_ERROR) },
 	{ WORD("html", WORD), ANSWER(HTML) },

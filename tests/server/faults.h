@@ -47,6 +47,7 @@ struct fault {
 	char code[FAULT_CODE_MAX];
 	char region[FAULT_CODE_MAX];      /* x-amz-bucket-region; "": none */
 	int64_t retry_after_s; /* -1: no such header */
+	int64_t amz_retry_after_ms; /* the same */
 	bool late;             /* the operation is done all the same */
 	enum fault_page page;
 	int64_t page_max;       /* keys on one page; 0: as asked */
@@ -75,7 +76,7 @@ struct fault {
 
 #define FAULT_NONE                                                      \
 	{                                                               \
-		.retry_after_s = -1, .cut_at = -1, .cut_header_at = -1, \
+		.retry_after_s = -1, .amz_retry_after_ms = -1, .cut_at = -1, .cut_header_at = -1, \
 		.cut_upload_at = -1                                     \
 	}
 

@@ -106,6 +106,9 @@ static void answer_by_fault(struct request *r)
 		reply_header(r, "x-amz-bucket-region", f->region);
 		reply_header(r, "Location", "http://elsewhere.invalid/");
 	}
+	if (f->amz_retry_after_ms >= 0)
+		reply_headerf(r, "x-amz-retry-after", "%" PRId64,
+		    f->amz_retry_after_ms);
 }
 
 static bool is_done(const struct request *r)

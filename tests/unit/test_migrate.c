@@ -138,6 +138,24 @@ static void what_had_a_schema_is_copied_first(void **state)
 	db_close(&copy);
 }
 
+/* Each step as it was, on a manifest that somebody has used. */
+static void runs_of_the_first_schema_are_kept(void **state)
+{
+	(void)state;
+	assert_int_equal(migrate_run_steps(&db, sql_migrations, 1, &err), 0);
+	assert_int_equal(db_exec(&db, "INSERT INTO run (id, started_ns, outcome,"
+	    " local_keys, list_requests, put_requests, retries, transfer_ns,"
+	    " error) VALUES (7, 1, 'failed', 2, 3, 4, 5, 6, 'because')", &err),
+	    0);
+	assert_int_equal(migrate_run(&db, &err), 0);
+	assert_int_equal(number(&db, "SELECT count(*) FROM run WHERE id = 7 AND"
+	    " started_ns = 1 AND ended_ns IS NULL AND outcome = 'failed' AND"
+	    " local_keys = 2 AND list_requests = 3 AND put_requests = 4 AND"
+	    " retries = 5 AND transfer_ns = 6 AND error = 'because' AND"
+	    " upload_part_requests = 0 AND wire_up = 0"), 1);
+	assert_int_equal(number(&db, "SELECT requests FROM run_view"), 7);
+}
+
 static void a_step_that_fails_leaves_nothing(void **state)
 {
 	(void)state;
@@ -175,6 +193,7 @@ int main(void)
 		TEST(the_mark_is_the_one_that_db_looks_for),
 		TEST(only_missing_steps_are_taken),
 		TEST(what_had_a_schema_is_copied_first),
+		TEST(runs_of_the_first_schema_are_kept),
 		TEST(a_step_that_fails_leaves_nothing),
 		TEST(a_newer_database_is_refused),
 	};

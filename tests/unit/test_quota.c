@@ -23,10 +23,10 @@ static int set_up(void **state)
 	return 0;
 }
 
-static enum quota_answer ask(enum retry_class class, int64_t sent_ns,
+static enum quota_answer ask(enum retry_class class, int64_t since_ns,
     int64_t now_ns)
 {
-	return quota_ask(&q, class, &spent, sent_ns, now_ns, 0);
+	return quota_ask(&q, class, &spent, since_ns, now_ns, 0);
 }
 
 /* Asks until there are no tokens; returns how often that went well. */

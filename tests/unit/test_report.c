@@ -253,9 +253,13 @@ static void test_the_summary_as_json(void **state)
 		"agreed", "uploaded", "downloaded", "adopted", "bytes_up",
 		"bytes_down", "failed", "waiting", "blocked", "differing",
 		"planned_up", "planned_down", "planned_bytes_up",
-		"planned_bytes_down", "list_requests", "get_requests",
-		"put_requests", "retries", "survey_ms", "transfer_ms" };
-	const struct cycle_summary sum = {
+		"planned_bytes_down", "retries", "wire_up", "wire_down",
+		"survey_ms", "transfer_ms", "list_requests", "get_requests",
+		"put_requests", "head_requests", "delete_requests",
+		"copy_requests", "create_upload_requests",
+		"upload_part_requests", "complete_upload_requests",
+		"abort_upload_requests", "list_parts_requests" };
+	struct cycle_summary sum = {
 		.local_keys = 1,
 		.remote_keys = 2,
 		.agreed = 3,
@@ -272,17 +276,18 @@ static void test_the_summary_as_json(void **state)
 		.planned_down = 14,
 		.planned_bytes_up = 15,
 		.planned_bytes_down = 16,
-		.list_requests = 17,
-		.get_requests = 18,
-		.put_requests = 19,
-		.retries = 20,
-		.survey_ns = 21000000,
-		.transfer_ns = 22999999,
+		.retries = 17,
+		.wire_up = 18,
+		.wire_down = 19,
+		.survey_ns = 20000000,
+		.transfer_ns = 21999999,
 	};
 	json_t *object;
 	size_t i;
 
 	(void)state;
+	for (i = 0; i < MANIFEST_REQUEST_COUNT; i++)
+		sum.requests[i] = 22 + (int64_t)i;
 	report_cycle(report, &sum);
 	object = last_object();
 	assert_member(object, "outcome", "partial");
