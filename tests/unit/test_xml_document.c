@@ -99,8 +99,8 @@ static void what_is_not_the_document_is_not_believed(void **state)
 		"<R><A>1</B></R>", "<R>\x01</R>",
 		"<!DOCTYPE R><R><A>1</A></R>",
 		"<!DOCTYPE R [<!ENTITY a \"b\">]><R><A>&a;</A></R>",
-		"<!DOCTYPE R [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>"
-		"<R><A>&a;</A></R>",
+		("<!DOCTYPE R [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>"
+		    "<R><A>&a;</A></R>"),
 		"<Error><Message>no code</Message></Error>",
 	};
 
