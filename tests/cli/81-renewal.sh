@@ -60,10 +60,12 @@ with() {
 		;;
 	esac
 }
+batch=0
 files_of() { # MACHINE
 	local i
+	batch=$((batch + 1))
 	for ((i = 0; i < files; i++)); do
-		echo "$1 $RANDOM $i" >"$(root "$1")/$1$RANDOM-$i"
+		echo "$1 $RANDOM $i" >"$(root "$1")/$1$batch-$i"
 	done
 }
 moved() { # KIND COUNT: so many requests of this kind were made
