@@ -7,6 +7,7 @@ CREATE TABLE upload (
   upload_id  TEXT    NOT NULL, -- the server's name for it
   token      TEXT    NOT NULL, -- in the object's metadata
   part_size  INTEGER NOT NULL CHECK (part_size > 0),
+  checksum   TEXT    NOT NULL, -- the kind that goes with each part, or ''
   l_size     INTEGER NOT NULL, -- the file that it was begun with
   l_mtime_ns INTEGER NOT NULL,
   l_ctime_ns INTEGER NOT NULL,
@@ -16,10 +17,11 @@ CREATE TABLE upload (
 
 -- Their parts that the server has.
 CREATE TABLE part (
-  key    BLOB    NOT NULL,
-  number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 10000),
-  md5    BLOB    NOT NULL CHECK (length(md5) = 16), -- of what was sent
-  r_etag ANY     NOT NULL,                          -- as in entry
+  key      BLOB    NOT NULL,
+  number   INTEGER NOT NULL CHECK (number BETWEEN 1 AND 10000),
+  md5      BLOB    NOT NULL CHECK (length(md5) = 16), -- of what was sent
+  checksum BLOB, -- of the upload's kind, NULL if it has none
+  r_etag   ANY     NOT NULL, -- as in entry
   PRIMARY KEY (key, number)
 ) STRICT, WITHOUT ROWID;
 

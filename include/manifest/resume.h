@@ -17,6 +17,7 @@ struct manifest_upload {
 	const char *upload_id;  /* the server's name for it */
 	const char *token;      /* in the object's metadata */
 	int64_t part_size;      /* bytes; the last part may be smaller */
+	const char *checksum;   /* the kind that goes with each part, or "" */
 	struct local_sig local; /* of the file that it was begun with */
 	int64_t started_ns;
 };
@@ -25,6 +26,8 @@ struct manifest_part {
 	int number;             /* from 1 */
 	const unsigned char *md5; /* 16 bytes, of what was sent */
 	struct etag etag;       /* as the server named it */
+	const unsigned char *checksum; /* that went with it; NULL: none */
+	size_t checksum_len;
 };
 
 struct manifest_download {

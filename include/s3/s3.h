@@ -41,6 +41,8 @@ enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS,
 enum s3_checksum { S3_CHECKSUM_NONE, S3_CHECKSUM_CRC32C, S3_CHECKSUM_SHA256,
 	S3_CHECKSUM_CRC64NVME, S3_CHECKSUM_COUNT };
 enum digest_kind s3_checksum_digest(enum s3_checksum checksum); /* not NONE */
+/* S3's name: "CRC32C"; "" for NONE. */
+const char *s3_checksum_name(enum s3_checksum checksum);
 
 /* What all objects of a bucket are written with. NULL: the server decides.
  * Texts are borrowed until s3_free. */

@@ -36,6 +36,8 @@ struct s3_part {
 	int number;
 	int64_t size;          /* bytes; not needed to complete */
 	struct etag etag;      /* as the server named it */
+	const unsigned char *checksum; /* to complete: of the kind of the
+	                        * bucket's properties; NULL: none was sent */
 };
 
 struct s3_multipart_complete {

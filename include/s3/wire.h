@@ -77,6 +77,7 @@ void wire_abort(struct wire *w, const struct wire_sender *sender,
 void wire_parts(struct wire *w, const struct wire_sender *sender,
     const struct s3_multipart_parts *parts, int64_t wall_ns);
 
+const char *wire_checksum_name(enum s3_checksum checksum);
 /* "x-amz-checksum-crc32c"; ${checksum} is not NONE. */
 const char *wire_checksum_header(enum s3_checksum checksum);
 enum digest_kind wire_checksum_digest(enum s3_checksum checksum);

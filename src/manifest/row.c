@@ -203,19 +203,21 @@ void manifest_row_bind_upload(sqlite3_stmt *s, const struct manifest_upload *u)
 	bind_text(s, 2, u->upload_id);
 	bind_text(s, 3, u->token);
 	sqlite3_bind_int64(s, 4, u->part_size);
-	bind_local(s, 5, &u->local);
-	sqlite3_bind_int64(s, 9, u->started_ns);
+	bind_text(s, 5, u->checksum);
+	bind_local(s, 6, &u->local);
+	sqlite3_bind_int64(s, 10, u->started_ns);
 }
 
 bool manifest_row_upload(sqlite3_stmt *s, struct manifest_arena *arena,
     struct manifest_upload *out)
 {
 	out->part_size = sqlite3_column_int64(s, 3);
-	read_local(s, 4, &out->local);
-	out->started_ns = sqlite3_column_int64(s, 8);
+	read_local(s, 5, &out->local);
+	out->started_ns = sqlite3_column_int64(s, 9);
 	return copy_column(s, 0, arena, &out->key, &out->key_len) &&
 	    copy_text(s, 1, arena, &out->upload_id) &&
-	    copy_text(s, 2, arena, &out->token);
+	    copy_text(s, 2, arena, &out->token) &&
+	    copy_text(s, 4, arena, &out->checksum);
 }
 
 void manifest_row_bind_part(sqlite3_stmt *s, const char *key, size_t key_len,
@@ -225,19 +227,22 @@ void manifest_row_bind_part(sqlite3_stmt *s, const char *key, size_t key_len,
 	sqlite3_bind_int(s, 2, part->number);
 	bind_bytes(s, 3, part->md5, 16);
 	bind_etag(s, 4, &part->etag);
+	bind_bytes(s, 5, part->checksum, part->checksum_len);
 }
 
 bool manifest_row_part(sqlite3_stmt *s, struct manifest_arena *arena,
     struct manifest_part *out)
 {
-	const char *md5;
+	const char *md5, *checksum;
 	size_t len;
 
 	out->number = sqlite3_column_int(s, 0);
 	if (!copy_column(s, 1, arena, &md5, &len) ||
-	    !read_etag(s, 2, arena, &out->etag))
+	    !read_etag(s, 2, arena, &out->etag) ||
+	    !copy_column(s, 3, arena, &checksum, &out->checksum_len))
 		return false;
 	out->md5 = (const unsigned char *)md5;
+	out->checksum = (const unsigned char *)checksum;
 	return true;
 }
 

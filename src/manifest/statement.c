@@ -20,7 +20,8 @@
 	"survey_ns, transfer_ns, error"
 
 #define UPLOAD_COLUMNS \
-	"key, upload_id, token, part_size, " LOCAL_COLUMNS ", started_ns"
+	"key, upload_id, token, part_size, checksum, " LOCAL_COLUMNS \
+	", started_ns"
 #define DOWNLOAD_COLUMNS \
 	"key, " REMOTE_COLUMNS ", part_size, name, done, started_ns"
 
@@ -73,17 +74,18 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[STATEMENT_RESUME_ANY] = "SELECT EXISTS (SELECT 1 FROM upload)"
 				 " OR EXISTS (SELECT 1 FROM download)",
 	[STATEMENT_UPLOAD_PUT] = "REPLACE INTO upload (" UPLOAD_COLUMNS
-				 ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+				 ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[STATEMENT_UPLOAD_DROP] = "DELETE FROM upload WHERE key = ?1",
 	[STATEMENT_UPLOAD_FIND] =
 	    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE key = ?1",
 	[STATEMENT_UPLOADS] =
 	    "SELECT " UPLOAD_COLUMNS " FROM upload ORDER BY key",
 	[STATEMENT_PART_PUT] =
-	    "REPLACE INTO part (key, number, md5, r_etag) VALUES (?1,?2,?3,?4)",
+	    "REPLACE INTO part (key, number, md5, r_etag, checksum)"
+	    " VALUES (?1,?2,?3,?4,?5)",
 	[STATEMENT_PARTS_DROP] = "DELETE FROM part WHERE key = ?1",
 	[STATEMENT_PARTS] =
-	    "SELECT number, md5, r_etag FROM part WHERE key = ?1"
+	    "SELECT number, md5, r_etag, checksum FROM part WHERE key = ?1"
 	    " ORDER BY number",
 	[STATEMENT_DOWNLOAD_PUT] = "REPLACE INTO download (" DOWNLOAD_COLUMNS
 				   ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",

@@ -140,6 +140,11 @@ const struct s3_usage *s3_usage(const struct s3 *s3)
 	return &s3->usage;
 }
 
+const char *s3_checksum_name(enum s3_checksum checksum)
+{
+	return wire_checksum_name(checksum);
+}
+
 enum digest_kind s3_checksum_digest(enum s3_checksum checksum)
 {
 	return wire_checksum_digest(checksum);

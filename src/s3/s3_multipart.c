@@ -70,15 +70,23 @@ static void add_xml(struct strbuf *out, const char *text)
 	}
 }
 
-static void add_part(struct strbuf *out, const struct s3_part *part)
+static void add_part(struct strbuf *out, const struct s3_part *part,
+    enum s3_checksum kind)
 {
-	char etag[ETAG_MAX + 1];
+	char etag[ETAG_MAX + 1], sum[DIGEST_BASE64_MAX];
 
 	signature_etag_text(&part->etag, etag);
 	strbuf_addf(out, "<Part><PartNumber>%d</PartNumber><ETag>\"",
 	    part->number);
 	add_xml(out, etag);
-	strbuf_adds(out, "\"</ETag></Part>");
+	strbuf_adds(out, "\"</ETag>");
+	if (part->checksum && kind != S3_CHECKSUM_NONE) {
+		digest_base64(part->checksum,
+		    digest_size(s3_checksum_digest(kind)), sum);
+		strbuf_addf(out, "<Checksum%s>%s</Checksum%s>",
+		    s3_checksum_name(kind), sum, s3_checksum_name(kind));
+	}
+	strbuf_adds(out, "</Part>");
 }
 
 static void send_complete(struct slot *slot, const struct wire_sender *sender,
@@ -123,7 +131,8 @@ void s3_multipart_complete(struct s3 *s3,
 	strbuf_adds(&r->body, "<CompleteMultipartUpload "
 	    "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (size_t i = 0; i < request->count; i++)
-		add_part(&r->body, &request->parts[i]);
+		add_part(&r->body, &request->parts[i],
+		    s3->properties.checksum);
 	strbuf_adds(&r->body, "</CompleteMultipartUpload>");
 }
 

@@ -15,14 +15,23 @@
 #define EXPECT_MIN ((int64_t)1 << 20)
 
 static const struct {
+	const char *name;
 	const char *header;
 	enum digest_kind digest;
 } checksums[S3_CHECKSUM_COUNT] = {
-	[S3_CHECKSUM_CRC32C] = { "x-amz-checksum-crc32c", DIGEST_CRC32C },
-	[S3_CHECKSUM_SHA256] = { "x-amz-checksum-sha256", DIGEST_SHA256 },
-	[S3_CHECKSUM_CRC64NVME] = { "x-amz-checksum-crc64nvme",
+	[S3_CHECKSUM_NONE] = { "", "", DIGEST_MD5 },
+	[S3_CHECKSUM_CRC32C] = { "CRC32C", "x-amz-checksum-crc32c",
+	    DIGEST_CRC32C },
+	[S3_CHECKSUM_SHA256] = { "SHA256", "x-amz-checksum-sha256",
+	    DIGEST_SHA256 },
+	[S3_CHECKSUM_CRC64NVME] = { "CRC64NVME", "x-amz-checksum-crc64nvme",
 	    DIGEST_CRC64NVME },
 };
+
+const char *wire_checksum_name(enum s3_checksum checksum)
+{
+	return checksums[checksum].name;
+}
 
 const char *wire_checksum_header(enum s3_checksum checksum)
 {
@@ -351,6 +360,10 @@ void wire_create(struct wire *w, const struct wire_sender *sender,
 	add_properties(w, sender, create->key, create->key_len,
 	    create->mtime_ns);
 	add_header(w, WIRE_TOKEN, create->token);
+	/* Its parts will carry one of this kind. */
+	if (sender->properties->checksum != S3_CHECKSUM_NONE)
+		add_header(w, "x-amz-checksum-algorithm",
+		    checksums[sender->properties->checksum].name);
 	sign(w, sender, "POST", SIGV4_EMPTY, wall_ns);
 	finish(w, sender, "POST", 0);
 }

@@ -26,6 +26,7 @@ enum part_state {
 struct part {
 	enum part_state state;
 	unsigned char md5[DIGEST_MD5_SIZE];
+	unsigned char checksum[DIGEST_MAX]; /* of the request's kind */
 	struct etag etag; /* as the server named it; bytes are ours */
 };
 
@@ -255,6 +256,18 @@ static void part_failed(struct sending *s, const struct s3_result *result)
 	halt(j, result);
 }
 
+static bool has_checksum(const struct job *j)
+{
+	return j->t->request->checksum != S3_CHECKSUM_NONE;
+}
+
+static size_t checksum_size(const struct job *j)
+{
+	return has_checksum(j)
+	    ? digest_size(s3_checksum_digest(j->t->request->checksum))
+	    : 0;
+}
+
 static void part_sent(struct sending *s)
 {
 	struct job *j = s->j;
@@ -263,6 +276,8 @@ static void part_sent(struct sending *s)
 		.number = s->number,
 		.md5 = part->md5,
 		.etag = part->etag,
+		.checksum = has_checksum(j) ? part->checksum : NULL,
+		.checksum_len = checksum_size(j),
 	};
 
 	j->t->bytes_done += s->size - s->moved;
@@ -331,6 +346,7 @@ static void put_part(struct sending *s)
 {
 	struct job *j = s->j;
 	struct bucket *bucket = j->t->request->bucket;
+	const struct part *part = &j->parts->items[s->number - 1];
 
 	s->tries++;
 	bucket->ops->put(bucket,
@@ -340,7 +356,8 @@ static void put_part(struct sending *s)
 		.size = s->size,
 		.sha256 = bucket->ops->signs_payload(bucket) ? s->sha256
 							     : NULL,
-		.md5 = j->parts->items[s->number - 1].md5,
+		.md5 = part->md5,
+		.checksum = has_checksum(j) ? part->checksum : NULL,
 		.upload_id = j->parts->upload_id,
 		.part_number = s->number,
 		.mtime_ns = INT64_MIN,
@@ -355,11 +372,11 @@ static void hash_part(void *arg)
 	struct sending *s = arg;
 	struct job *j = s->j;
 	const struct transfer_request *req = j->t->request;
+	struct part *part = &j->parts->items[s->number - 1];
 
-	transfer_upload_hash(j, s->offset, s->size, NULL,
-	    j->parts->items[s->number - 1].md5,
+	transfer_upload_hash(j, s->offset, s->size, NULL, part->md5,
 	    req->bucket->ops->signs_payload(req->bucket) ? s->sha256 : NULL,
-	    NULL, &s->error);
+	    part->checksum, &s->error);
 }
 
 static void part_hashed(void *arg)
@@ -422,6 +439,7 @@ static void create_done(void *arg, const struct s3_result *result,
 		.key_len = j->key_len,
 		.upload_id = upload_id,
 		.token = p->token,
+		.checksum = s3_checksum_name(j->t->request->checksum),
 		.local = j->local,
 		.started_ns = clock_wall_ns(),
 	};
@@ -464,11 +482,14 @@ static void create(struct job *j)
 
 static void take_row(void *arg, const struct manifest_part *row)
 {
-	struct parts *p = arg;
+	struct job *j = arg;
+	struct parts *p = j->parts;
 	struct part *part = &p->items[row->number - 1];
 
-	if (row->number > p->count)
+	if (row->number > p->count || row->checksum_len != checksum_size(j))
 		return;
+	if (row->checksum_len > 0)
+		memcpy(part->checksum, row->checksum, row->checksum_len);
 	memcpy(part->md5, row->md5, DIGEST_MD5_SIZE);
 	name_part(part, &row->etag);
 }
@@ -549,7 +570,9 @@ static void begin(struct job *j)
 		return;
 	}
 	if (found > 0) {
-		bool same = signature_local_equal(&row.local, &j->local);
+		bool same = signature_local_equal(&row.local, &j->local) &&
+		    strcmp(row.checksum,
+			s3_checksum_name(j->t->request->checksum)) == 0;
 
 		set_upload(j, row.upload_id, row.token, row.part_size);
 		if (!same) {
@@ -557,7 +580,7 @@ static void begin(struct job *j)
 			return;
 		}
 		found = manifest_resume_parts(m, j->key, j->key_len, take_row,
-		    j->parts, &error);
+		    j, &error);
 	}
 	if (found < 0) {
 		transfer_job_end_all(j->t, &error);
@@ -615,6 +638,8 @@ static void complete(struct job *j)
 		p->named[i] = (struct s3_part){
 			.number = i + 1,
 			.etag = p->items[i].etag,
+			.checksum = has_checksum(j) ? p->items[i].checksum
+						    : NULL,
 		};
 	j->t->slots++;
 	bucket->ops->complete(bucket,

@@ -12,11 +12,11 @@ server_start --log 2000
 up() {
 	sync_ "$1" --part-size 5M --multipart-threshold 5M "${@:2}"
 }
-# up_start A: the same in the background; sets $pid.
+# up_start A [FLAG...]: the same in the background; sets $pid.
 up_start() {
 	"$bin/s3sync" sync "$(root "$1")" "s3://$bucket/$prefix" \
 	    --endpoint-url "$endpoint" --state "$(state "$1")" --settle 0 \
-	    --part-size 5M --multipart-threshold 5M </dev/null \
+	    --part-size 5M --multipart-threshold 5M "${@:2}" </dev/null \
 	    >"$work/out" 2>"$work/err" &
 	pid=$!
 }
@@ -270,7 +270,28 @@ up "$name"
 expect 0 "the next cycle sends it"
 same "as it is now" "$name/big" "$(root "$name")/$name/big"
 
+# ---- checksums --------------------------------------------------------------
+
+for kind in crc32c sha256 crc64nvme; do
+	fresh
+	faults "UPLOAD_PART nth=4 times=1 hang=30" >/dev/null
+	up_start "$name" --checksum $kind
+	eventually 20 fired
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	no_faults
+	up "$name" --checksum $kind
+	expect 0 "each part has a checksum, also after a death: $kind"
+	same "all is whole" "$name/big" "$work/forty"
+	stranded UPLOAD_PART 4
+	up "$name" --checksum $kind
+	expect 0 "what was begun without begins anew: $kind"
+	is "and the old upload is aborted" 0 "$(uploads)"
+done
+
 # ---- what others began is theirs --------------------------------------------
+
+close_uploads
 
 machine M
 content $((6 * mib)) "$(root M)/shared"

@@ -2,6 +2,7 @@
 /* Multipart uploads. */
 #include "upload.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 
 #define PART_NUMBER_MAX 10000
 #define PAGE_MAX 1000
+#define HEADER_MAX 64
+#define ALGORITHM "x-amz-checksum-algorithm"
 #define HEADERS_MAX (32 << 10)
 #define XMLNS "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
@@ -75,9 +78,52 @@ static bool has_upload(struct request *r)
 	return count >= 0;
 }
 
+/* The kind of checksum that each part must have: "CRC32C"; NULL: none. */
+static const char *promised_checksum(struct request *r, struct strbuf *headers)
+{
+	struct part *parts;
+	int count = parts_get(r->server->store, r->bucket, upload_id(r), r->key,
+	    r->key_len, &parts, headers);
+
+	parts_release(parts, count);
+	return text_pair_value(strbuf_text(headers), headers->len, ALGORITHM);
+}
+
+/* The header of that kind: "x-amz-checksum-crc32c". */
+static void checksum_header(const char *kind, char out[HEADER_MAX])
+{
+	size_t len = (size_t)snprintf(out, HEADER_MAX, "x-amz-checksum-%s",
+	    kind);
+
+	for (size_t i = 0; i < len && i < HEADER_MAX; i++)
+		out[i] = (char)tolower((unsigned char)out[i]);
+}
+
+/* The part's checksum is kept with it. 0, or -1 and an error. */
+static int keep_checksum(struct request *r, struct strbuf *headers)
+{
+	struct strbuf upload = STRBUF_INIT(HEADERS_MAX);
+	const char *kind = promised_checksum(r, &upload);
+	char name[HEADER_MAX];
+	int status = 0;
+
+	if (kind) {
+		checksum_header(kind, name);
+		if (request_header(r, name))
+			text_pair(headers, name, request_header(r, name));
+		else
+			status = reply_error_as(r, 400, "InvalidRequest",
+			    "The upload was created with a checksum "
+			    "algorithm; its parts must have one", NULL);
+	}
+	strbuf_release(&upload);
+	return status;
+}
+
 int upload_part_begin(struct request *r)
 {
-	struct strbuf none = STRBUF_INIT(1);
+	struct strbuf headers = STRBUF_INIT(HEADERS_MAX);
+	int status;
 
 	if (part_number(r) < 1)
 		return reply_error_as(r, 400, "InvalidArgument",
@@ -88,7 +134,11 @@ int upload_part_begin(struct request *r)
 		return -1;
 	if (!has_upload(r))
 		return reply_error(r, "NoSuchUpload", NULL);
-	return body_to_object(r, &none);
+	status = keep_checksum(r, &headers);
+	if (status == 0)
+		status = body_to_object(r, &headers);
+	strbuf_release(&headers);
+	return status;
 }
 
 void upload_part(struct request *r)
@@ -189,7 +239,24 @@ static int element_text(const char *xml, const char *end, const char *name,
 struct wanted {
 	struct part *parts; /* borrow their objects */
 	int count;
+	const char *kind; /* of checksum that each must have; NULL: none */
 };
+
+/* Is the checksum that the completion names the one that came with the part? */
+static bool is_checksum_right(const char *xml, const char *end,
+    const char *kind, const struct object *part)
+{
+	char header[HEADER_MAX], element[HEADER_MAX], named[HEADER_MAX];
+	const char *kept;
+
+	checksum_header(kind, header);
+	snprintf(element, sizeof(element), "Checksum%s", kind);
+	kept = text_pair_value(object_headers(part), part->headers_len,
+	    header);
+	return kept &&
+	    element_text(xml, end, element, named, sizeof(named)) == 0 &&
+	    strcmp(named, kept) == 0;
+}
 
 /* Finds the next <Part> among what was uploaded; 0, or -1 and an error. */
 static int want_part(struct request *r, const char *xml, const char *end,
@@ -207,6 +274,9 @@ static int want_part(struct request *r, const char *xml, const char *end,
 	while (i < n_have && have[i].number != number)
 		i++;
 	if (i == n_have || strcmp(have[i].object->etag, etag) != 0)
+		return reply_error(r, "InvalidPart", NULL);
+	if (want->kind &&
+	    !is_checksum_right(xml, end, want->kind, have[i].object))
 		return reply_error(r, "InvalidPart", NULL);
 	if (want->count > 0 && want->parts[want->count - 1].number >= number)
 		return reply_error(r, "InvalidPartOrder", NULL);
@@ -271,7 +341,7 @@ void upload_complete(struct request *r)
 {
 	struct strbuf headers = STRBUF_INIT(HEADERS_MAX);
 	struct store *store = r->server->store;
-	struct wanted want = { NULL, 0 };
+	struct wanted want = { .count = 0 };
 	struct condition condition;
 	char etag[OBJECT_ETAG_MAX];
 	struct part *have;
@@ -282,6 +352,8 @@ void upload_complete(struct request *r)
 		reply_error(r, "NoSuchUpload", NULL);
 		goto out;
 	}
+	want.kind = text_pair_value(strbuf_text(&headers), headers.len,
+	    ALGORITHM);
 	if (verb_write_condition(r, &condition) < 0 ||
 	    parse_complete(r, have, n_have, &want) < 0)
 		goto out;

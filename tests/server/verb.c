@@ -42,7 +42,8 @@ static bool is_stored(const char *name)
 {
 	static const char *const names[] = { "Content-Type", "Cache-Control",
 		"Content-Encoding", "Content-Disposition", "Content-Language",
-		"Expires", "x-amz-storage-class", SSE, SSE_KEY, ACL, RESTORE };
+		"Expires", "x-amz-storage-class", "x-amz-checksum-algorithm",
+		SSE, SSE_KEY, ACL, RESTORE };
 
 	if (is_checksum(name))
 		return true;

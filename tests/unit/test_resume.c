@@ -9,7 +9,7 @@ static const unsigned char md5_2[16] = "fedcba9876543210";
 
 static const struct manifest_upload upload = {
 	.key = "big\0one", .key_len = 7, .upload_id = "id/1", .token = "t",
-	.part_size = 5, .local = { 1, 2, 3, 4 }, .started_ns = 6,
+	.part_size = 5, .checksum = "CRC32C", .local = { 1, 2, 3, 4 }, .started_ns = 6,
 };
 
 static const struct manifest_download download = {
@@ -25,6 +25,8 @@ static void put_part(int number, const unsigned char *md5, bool binary)
 	const struct manifest_part part = {
 		.number = number, .md5 = md5,
 		.etag = { md5, 16, binary },
+		.checksum = number == 2 ? (const unsigned char *)"sum" : NULL,
+		.checksum_len = number == 2 ? 3 : 0,
 	};
 
 	assert_int_equal(manifest_resume_part_put(m, upload.key,
@@ -53,6 +55,8 @@ static void see_part(void *arg, const struct manifest_part *part)
 	assert_memory_equal(part->md5, part->number == 1 ? md5_1 : md5_2, 16);
 	assert_memory_equal(part->etag.bytes, part->md5, part->etag.len);
 	assert_int_equal(part->etag.binary, part->number == 1);
+	assert_int_equal(part->checksum_len, part->number == 2 ? 3 : 0);
+	assert_int_equal(part->checksum != NULL, part->number == 2);
 }
 
 static struct seen parts(void)
@@ -79,6 +83,7 @@ static void an_upload_comes_back_after_a_death(void **state)
 	assert_string_equal(found.upload_id, "id/1");
 	assert_string_equal(found.token, "t");
 	assert_int_equal(found.part_size, 5);
+	assert_string_equal(found.checksum, "CRC32C");
 	assert_true(signature_local_equal(&found.local, &upload.local));
 	assert_int_equal(found.started_ns, 6);
 	assert_int_equal(manifest_resume_upload_find(m, "big", 3, &found,
