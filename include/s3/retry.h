@@ -37,6 +37,7 @@ enum retry_asked {
 	RETRY_COMPLETE = 128,
 	RETRY_ABORT = 256,
 	RETRY_PARTS = 512,   /* ListParts */
+	RETRY_DELETE_SAME = 1024, /* If-Match; with RETRY_DELETE */
 };
 
 /* A 2xx reply that S3 cannot have meant, in the place of a CURLcode. */
@@ -65,6 +66,7 @@ struct retry_rule {
 	int status;              /* 0: any */
 	const char *code;        /* NULL: any */
 	unsigned asked;           /* 0: any; else enum retry_asked, or'ed */
+	bool names_condition;    /* only where it names the header */
 	enum retry_class class;
 	enum s3_outcome outcome; /* if not asked again */
 	enum error_kind kind;

@@ -117,6 +117,8 @@ enum s3_outcome {
 	S3_ABSENT,   /* NoSuchKey, NoSuchUpload */
 	S3_ARCHIVED, /* InvalidObjectState: must be restored first */
 	S3_DENIED,   /* AccessDenied for this request */
+	S3_REJECTED, /* the server cannot write under this condition; without it
+	              * it could. Nothing was written */
 	S3_REFUSED,  /* no other request can succeed either: NoSuchBucket, wrong
 	              * or expired credentials, SignatureDoesNotMatch, … */
 	S3_FAILED,   /* no usable answer after all attempts; any other error */
@@ -131,7 +133,8 @@ struct s3_result {
 	struct error error;      /* names no key: the caller does */
 	int http_status;         /* 0: no answer */
 	int attempts;            /* made */
-	struct etag etag;        /* of the object or part written; borrowed */
+	struct etag etag;        /* of the object or part written; borrowed.
+	                          * Of a copy: len 0 if the server is silent */
 	bool etag_not_md5;       /* the reply says so (KMS, SSE-C) */
 	enum s3_receipt receipt; /* PUT */
 };

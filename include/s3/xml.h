@@ -19,6 +19,7 @@ struct xml_error {
 	char region[64];
 	char request_id[128];
 	char server_time[64];
+	char header[64];     /* of ours that it minds: Header, ArgumentName */
 	const char *foreign; /* "an HTML page": not S3's; else NULL */
 };
 

@@ -14,8 +14,8 @@
 struct bucket;
 
 struct bucket_ops {
-	/* ${request->prefix} is ignored; keys of the page still carry the
-	 * prefix, for the caller to check. start_after is relative. */
+	/* prefix and start_after are relative; keys of the page still carry
+	 * the pair's prefix, for the caller to check. */
 	void (*list)(struct bucket *b, const struct s3_list *request);
 	void (*get)(struct bucket *b, const struct s3_get *request);
 	void (*put)(struct bucket *b, const struct s3_put *request);

@@ -20,6 +20,7 @@
 #define MESSAGE_MAX ((size_t)2048)
 
 #define PUTS (RETRY_PUT | RETRY_PUT_NEW | RETRY_PUT_SAME)
+#define CONDITIONS (RETRY_PUT_NEW | RETRY_PUT_SAME | RETRY_DELETE_SAME)
 
 /* Columns that many rows share. */
 #define NETWORK .outcome = S3_FAILED, .kind = ERROR_NETWORK
@@ -54,6 +55,13 @@
 	  .kind = ERROR_CHANGED, .attempts = 2,                                \
 	  .what = "what arrived is not what was announced",                    \
 	  .remedy = "the file changed while it was sent, or the line is bad" }
+#define UNCONDITIONAL(text, names)                                             \
+	{ .code = text, .asked = CONDITIONS, .names_condition = names,         \
+	  .class = RETRY_KEY, .outcome = S3_REJECTED, .kind = ERROR_REMOTE,    \
+	  .what = "the server cannot write under a condition "                 \
+	  "(If-None-Match, If-Match)",                                         \
+	  .remedy = "nothing was written: without it another writer's object " \
+	  "could be lost" }
 #define CLOSED(text)                                                           \
 	{ .code = text, .class = RETRY_FATAL, .outcome = S3_REFUSED,           \
 	  .kind = ERROR_BUCKET, .what = "the account that pays for bucket "    \
@@ -213,12 +221,9 @@ static const struct retry_rule rules[] = {
 	  .outcome = S3_FAILED, .kind = ERROR_BLOCKED,
 	  .what = "the key is too long for this server",
 	  .remedy = "shorten the path, or exclude it" },
-	{ .code = "NotImplemented", .asked = RETRY_PUT_NEW | RETRY_PUT_SAME,
-	  .class = RETRY_KEY, .outcome = S3_FAILED, .kind = ERROR_REMOTE,
-	  .what = "the server cannot write under a condition "
-	  "(If-None-Match, If-Match)",
-	  .remedy = "nothing was written: without it another writer's object "
-	  "could be lost" },
+	UNCONDITIONAL("NotImplemented", false),
+	UNCONDITIONAL("InvalidArgument", true),
+	UNCONDITIONAL("InvalidRequest", true),
 
 	/* no whole reply */
 	{ .curl = RETRY_GARBLED, .asked = RETRY_LIST, .class = RETRY_TRANSIENT,
@@ -319,13 +324,21 @@ static const struct retry_rule rules[] = {
 };
 #define RULES (sizeof(rules) / sizeof(*rules))
 
+static bool names_condition(const struct xml_error *error)
+{
+	return strcasestr(error->header, "-Match") ||
+	    strcasestr(error->message, "If-Match") ||
+	    strcasestr(error->message, "If-None-Match");
+}
+
 static bool fits(const struct retry_rule *rule, const struct retry_reply *reply)
 {
 	return (!rule->curl || rule->curl == reply->curl) &&
 	    (!rule->verify || rule->verify == reply->verify) &&
 	    (!rule->status || rule->status == reply->status) &&
 	    (!rule->code || strcmp(rule->code, reply->error.code) == 0) &&
-	    (!rule->asked || (rule->asked & reply->asked));
+	    (!rule->asked || (rule->asked & reply->asked)) &&
+	    (!rule->names_condition || names_condition(&reply->error));
 }
 
 const struct retry_rule *retry_find(const struct retry_reply *reply)

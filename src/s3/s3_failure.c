@@ -93,7 +93,6 @@ static unsigned asked(const struct request *r)
 		[S3_KIND_LIST] = RETRY_LIST,
 		[S3_KIND_GET] = RETRY_GET,
 		[S3_KIND_HEAD] = RETRY_HEAD,
-		[S3_KIND_DELETE] = RETRY_DELETE,
 		[S3_KIND_CREATE_UPLOAD] = RETRY_PUT,
 		[S3_KIND_UPLOAD_PART] = RETRY_PUT,
 		[S3_KIND_ABORT_UPLOAD] = RETRY_ABORT,
@@ -110,6 +109,9 @@ static unsigned asked(const struct request *r)
 	case S3_KIND_COPY:
 		return r->ask.copy.if_match ? RETRY_PUT_SAME :
 		    r->ask.copy.if_none_match ? RETRY_PUT_NEW : RETRY_PUT;
+	case S3_KIND_DELETE:
+		return RETRY_DELETE |
+		    (r->ask.delete.if_match ? RETRY_DELETE_SAME : 0);
 	case S3_KIND_COMPLETE_UPLOAD:
 		return RETRY_COMPLETE |
 		    (complete->if_match ? RETRY_PUT_SAME :
@@ -117,7 +119,6 @@ static unsigned asked(const struct request *r)
 	case S3_KIND_LIST:
 	case S3_KIND_GET:
 	case S3_KIND_HEAD:
-	case S3_KIND_DELETE:
 	case S3_KIND_CREATE_UPLOAD:
 	case S3_KIND_UPLOAD_PART:
 	case S3_KIND_ABORT_UPLOAD:

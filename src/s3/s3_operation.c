@@ -341,8 +341,12 @@ static void take_copy(struct slot *slot)
 {
 	struct xml_document *d = s3_operation_document(slot,
 	    "CopyObjectResult");
+	const char *text = d ? xml_document_text(d, "ETag") : "";
 
-	if (d)
+	if (d && signature_etag_parse(text, strlen(text), slot->etag_room,
+	    &slot->head.etag))
+		s3_complete_done(slot, &slot->head.etag, false, NULL);
+	else if (d)
 		s3_complete_done(slot, NULL, false, NULL);
 	xml_document_free(d);
 }

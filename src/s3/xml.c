@@ -29,6 +29,7 @@ enum field {
 	FIELD_RESTORING, FIELD_RESTORED,
 	/* of an error */
 	FIELD_CODE, FIELD_MESSAGE, FIELD_REGION, FIELD_REQUEST, FIELD_TIME,
+	FIELD_HEADER,
 };
 
 struct name {
@@ -64,6 +65,8 @@ static const struct name error_names[] = {
 	{ "Region", FIELD_REGION },
 	{ "RequestId", FIELD_REQUEST },
 	{ "ServerTime", FIELD_TIME },
+	{ "Header", FIELD_HEADER },
+	{ "ArgumentName", FIELD_HEADER },
 	{ NULL, FIELD_NONE },
 };
 
@@ -319,6 +322,9 @@ static bool end_field(struct xml_page *p, bool *keeps)
 	case FIELD_TIME:
 		keep_text(p, p->error.server_time,
 		    sizeof(p->error.server_time));
+		return true;
+	case FIELD_HEADER:
+		keep_text(p, p->error.header, sizeof(p->error.header));
 		return true;
 	}
 	return false;

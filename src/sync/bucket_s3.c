@@ -25,7 +25,7 @@ struct keyed {
 		struct s3_multipart_parts parts;
 	} user; /* as the caller made it */
 	char *key;
-	char *from; /* of a copy */
+	char *from; /* of a copy; the prefix of a listing */
 };
 
 static char *full_key(const struct bucket *b, const char *key, size_t key_len)
@@ -76,8 +76,9 @@ static void list(struct bucket *b, const struct s3_list *request)
 	struct s3_list full = *request;
 
 	k->user.list = *request;
-	full.prefix = b->prefix;
-	full.prefix_len = b->prefix_len;
+	k->from = full_key(b, request->prefix, request->prefix_len);
+	full.prefix = k->from;
+	full.prefix_len = b->prefix_len + request->prefix_len;
 	if (request->start_after != NULL) {
 		full.start_after = k->key;
 		full.start_after_len = b->prefix_len + request->start_after_len;

@@ -329,6 +329,7 @@ void transfer_job_refused(struct job *j, const struct s3_result *result)
 		record_archived(j, &error);
 		return;
 	case S3_DENIED:
+	case S3_REJECTED:
 	case S3_FAILED:
 	case S3_DONE:
 		break;

@@ -89,7 +89,7 @@ answer "a range past the end is as long as there is" \
     "get large done 206 1 * size=1 begun=1 at=2999999 of=3000000"
 answer "a range of another object is refused" "get large changed 412 1 *"
 answer "a range after the end is refused" "get large failed 416 1 *"
-answer "a copy is made" "copy copied done 200 1"
+answer "a copy is made" "copy copied done 200 1 $small"
 answer "a copy has the bytes" "get copied done 200 1 * size=4096 begun=1"
 answer "an object is deleted" "delete empty done 20? 1"
 answer "and gone" "get empty absent 404 1 *"

@@ -63,7 +63,7 @@ object is archived *: restore it before it can be read size=0 begun=0"
 
 only 'ANY reject-conditions'
 ask <<<"put new 5 new"
-answer "a server without conditions is told" "put new failed 501 1 remote: \
+answer "a server without conditions is told" "put new rejected 501 1 remote: \
 the server cannot write under a condition *"
 
 only 'ANY ignore-conditions'

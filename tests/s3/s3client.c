@@ -44,6 +44,7 @@ static const char *const outcomes[] = {
 	[S3_DONE] = "done",       [S3_EXISTS] = "exists",
 	[S3_CHANGED] = "changed", [S3_ABSENT] = "absent",
 	[S3_ARCHIVED] = "archived", [S3_DENIED] = "denied",
+	[S3_REJECTED] = "rejected",
 	[S3_REFUSED] = "refused", [S3_FAILED] = "failed",
 	[S3_ABORTED] = "aborted",
 };

@@ -111,7 +111,9 @@ static const struct {
 	{ 0, 400, "EntityTooLarge", RETRY_KEY, FAILED, ERROR_BLOCKED },
 	{ 0, 400, "KeyTooLongError", RETRY_KEY, FAILED, ERROR_BLOCKED },
 	{ 0, 416, "InvalidRange", RETRY_KEY, FAILED, ERROR_REMOTE },
-	{ 0, 501, "NotImplemented", RETRY_KEY, FAILED, ERROR_REMOTE },
+	{ 0, 501, "NotImplemented", RETRY_KEY,
+	  { S3_FAILED, S3_FAILED, S3_FAILED, S3_REJECTED, S3_REJECTED },
+	  ERROR_REMOTE },
 	{ 0, 400, "SomethingNew", RETRY_KEY, FAILED, ERROR_REMOTE },
 	{ 0, 404, "", RETRY_KEY, FAILED, ERROR_REMOTE },
 	{ 0, 418, "", RETRY_KEY, FAILED, ERROR_REMOTE },
@@ -194,6 +196,44 @@ static void a_refused_listing_is_the_buckets_failure(void **state)
 		    refusals[i].curl, refusals[i].status, refusals[i].code);
 
 		assert_int_equal(retry_find(&reply)->kind, ERROR_BUCKET);
+	}
+}
+
+/* Some servers have another code for it, but name the header. */
+static void a_condition_may_be_rejected(void **state)
+{
+	static const struct {
+		const char *code, *header, *message;
+		unsigned asked;
+		enum s3_outcome outcome;
+	} rejections[] = {
+		{ "NotImplemented", "", "", RETRY_DELETE | RETRY_DELETE_SAME,
+		  S3_REJECTED },
+		{ "NotImplemented", "", "", RETRY_DELETE, S3_FAILED },
+		{ "NotImplemented", "", "", RETRY_COMPLETE | RETRY_PUT_NEW,
+		  S3_REJECTED },
+		{ "InvalidArgument", "If-None-Match", "", RETRY_PUT_NEW,
+		  S3_REJECTED },
+		{ "InvalidArgument", "if-match", "", RETRY_PUT_SAME,
+		  S3_REJECTED },
+		{ "InvalidRequest", "", "Unsupported header: If-None-Match",
+		  RETRY_PUT_NEW, S3_REJECTED },
+		{ "InvalidArgument", "x-amz-acl", "no such ACL",
+		  RETRY_PUT_NEW, S3_FAILED },
+		{ "InvalidArgument", "If-None-Match", "", RETRY_PUT,
+		  S3_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rejections); i++) {
+		struct retry_reply reply = make_reply(RETRY_PUT, 0, 400,
+		    rejections[i].code);
+
+		reply.asked = rejections[i].asked;
+		SET(reply.error.header, rejections[i].header);
+		SET(reply.error.message, rejections[i].message);
+		assert_int_equal(retry_find(&reply)->outcome,
+		    rejections[i].outcome);
 	}
 }
 
@@ -475,6 +515,7 @@ int main(void)
 		cmocka_unit_test(trouble_is_what_says_nothing_of_the_key),
 		cmocka_unit_test(
 		    a_name_that_was_never_found_is_looked_up_twice),
+		cmocka_unit_test(a_condition_may_be_rejected),
 		cmocka_unit_test(a_message_says_what_failed_and_what_to_do),
 		cmocka_unit_test(a_certificate_is_refused_for_its_own_reason),
 		cmocka_unit_test(a_proxy_that_refuses_is_told_from_the_server),

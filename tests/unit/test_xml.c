@@ -440,6 +440,24 @@ static void error_bodies_are_read_as_far_as_they_go(void **state)
 	}
 }
 
+static void an_error_names_the_header_it_minds(void **state)
+{
+	static const char *const bodies[] = {
+		"<Error><Code>NotImplemented</Code>"
+		"<Header>If-None-Match</Header></Error>",
+		"<Error><Code>InvalidArgument</Code>"
+		"<ArgumentName>If-None-Match</ArgumentName></Error>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		struct xml_error error;
+
+		xml_error_parse(bodies[i], strlen(bodies[i]), &error);
+		assert_string_equal(error.header, "If-None-Match");
+	}
+}
+
 static void long_texts_of_an_error_are_cut(void **state)
 {
 	char *body = repeat("<Error><Code>", "C", 1000,
@@ -504,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_page_of_someone_else_is_named),
 		cmocka_unit_test(an_error_after_200_is_an_error),
 		cmocka_unit_test(error_bodies_are_read_as_far_as_they_go),
+		cmocka_unit_test(an_error_names_the_header_it_minds),
 		cmocka_unit_test(long_texts_of_an_error_are_cut),
 		cmocka_unit_test(damaged_pages_do_no_harm),
 	};
