@@ -56,6 +56,7 @@ struct conf_pair {
 	int addressing;     /* enum s3_addressing */
 	int dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	int sign;           /* enum s3_signing */
+	int probe;          /* bool: may the server be probed? */
 	char *ca_bundle;    /* NULL: the system's */
 	/* Of each upload; NULL: not sent. */
 	char *storage_class;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/human.h"
 #include "base/strbuf.h"
+#include "sync/capability.h"
 #include "sync/decide.h"
 
 #define META_MAX 4096
@@ -17,6 +18,7 @@
 struct status {
 	const struct state_view *view;
 	char *root, *bucket, *prefix, *endpoint; /* "": not known */
+	struct capability server; /* not probed: nothing known */
 	struct manifest_totals totals;
 	struct pending_counts {
 		struct manifest_pending_count *items;
@@ -66,6 +68,16 @@ static int read_meta(struct status *s, const char *name, char **out,
 	return rc < 0 ? -1 : 0;
 }
 
+static int read_server(struct status *s, struct error *err)
+{
+	char *record = NULL;
+	int rc = read_meta(s, "capabilities", &record, err);
+
+	capability_parse(record, NULL, &s->server);
+	free(record);
+	return rc;
+}
+
 static int read_status(struct status *s, struct error *err)
 {
 	struct manifest *m = s->view->manifest;
@@ -74,6 +86,7 @@ static int read_status(struct status *s, struct error *err)
 	    read_meta(s, "bucket", &s->bucket, err) < 0 ||
 	    read_meta(s, "prefix", &s->prefix, err) < 0 ||
 	    read_meta(s, "endpoint", &s->endpoint, err) < 0 ||
+	    read_server(s, err) < 0 ||
 	    manifest_run_each(m, 1, keep_run, s, err) < 0 ||
 	    manifest_totals(m, &s->totals, err) < 0)
 		return -1;
@@ -137,6 +150,25 @@ static json_t *run_json(const struct status *s)
 	return object;
 }
 
+static json_t *server_json(const struct status *s)
+{
+	const struct capability *c = &s->server;
+	json_t *object;
+
+	if (c->probed_ns == 0)
+		return json_null();
+	object = json_object();
+	json_put_time(object, "probed", c->probed_ns);
+	json_put_text(object, "missing", c->missing);
+	for (int w = 0; w < CAPABILITY_WRITES; w++)
+		for (int n = 0; n < CAPABILITY_CONDITIONS; n++)
+			if (capability_word(w, n) != NULL)
+				json_put_text(object, capability_word(w, n),
+				    capability_verdict_name(
+				        c->verdicts[w][n]));
+	return object;
+}
+
 static void print_json(const struct status *s)
 {
 	json_t *object = state_json(s->view);
@@ -145,6 +177,7 @@ static void print_json(const struct status *s)
 	json_put_text(object, "bucket", s->bucket);
 	json_put_text(object, "prefix", s->prefix);
 	json_put_text(object, "endpoint", s->endpoint);
+	json_object_set_new(object, "server", server_json(s));
 	json_put_text(object, "manifest", manifest_path(s->view->manifest));
 	json_put_bool(object, "running",
 	    s->has_run && strcmp(s->run.outcome, "running") == 0);
@@ -303,11 +336,40 @@ static void print_remote(const struct status *s)
 	fprintf(s->view->out, " at %s\n", s->endpoint);
 }
 
+/* What the server does with conditional writes. */
+static void print_server(const struct status *s)
+{
+	const struct capability *c = &s->server;
+	char at[STATE_TEXT_MAX], distance[STATE_TEXT_MAX];
+
+	if (c->probed_ns == 0)
+		return;
+	print_label(s, "server");
+	fprintf(s->view->out, "probed %s, %s%s%s\n",
+	    state_time(s->view, c->probed_ns, at),
+	    state_distance(c->probed_ns, distance),
+	    c->missing != NULL ? ": cannot, for want of " : "",
+	    c->missing != NULL ? c->missing : "");
+	for (int v = 0; v < CAPABILITY_VERDICTS && c->missing == NULL; v++) {
+		struct strbuf text = STRBUF_INIT(META_MAX);
+
+		capability_list(c, (enum capability_verdict)v, &text);
+		if (text.len > 0) {
+			print_label(s, "");
+			fprintf(s->view->out, "%s: %s\n",
+			    capability_verdict_name((enum capability_verdict)v),
+			    strbuf_text(&text));
+		}
+		strbuf_release(&text);
+	}
+}
+
 static void print_page(const struct status *s)
 {
 	fprintf(s->view->out, "%s\n", s->view->pair);
 	print_field(s, "root", s->root);
 	print_remote(s);
+	print_server(s);
 	print_field(s, "manifest", manifest_path(s->view->manifest));
 	print_now(s);
 	print_last_run(s);

@@ -19,7 +19,8 @@
 #include "manifest/resume.h"
 #include "s3/endpoint.h"
 #include "s3/keyring.h"
-#include "sync/bucket.h"
+#include "sync/bucket_careful.h"
+#include "sync/probe.h"
 #include "sync/survey.h"
 #include "sync/transfer.h"
 #include "sync/tree_fs.h"
@@ -37,7 +38,9 @@ struct cycle {
 	struct manifest *manifest;
 	struct keyring *keyring; /* NULL: nothing is signed */
 	struct mime *mime; /* NULL: not needed */
-	struct bucket *bucket;
+	struct bucket *bucket; /* a careful one, around … */
+	struct bucket *bare;
+	struct capability capability;
 	struct s3 *s3;  /* the bucket's own */
 	char *endpoint; /* endpoint_home of it */
 	/* Of the cycle that runs: */
@@ -188,7 +191,8 @@ static int open_bucket(struct cycle *c, struct error *err)
 	    }, err) < 0)
 		return -1;
 	c->endpoint = endpoint_home(s3_endpoint(c->s3));
-	c->bucket = bucket_s3_new(c->s3, pair->prefix);
+	c->bare = bucket_s3_new(c->s3, pair->prefix);
+	c->bucket = bucket_careful_new(c->bare, &c->capability);
 	return 0;
 }
 
@@ -561,6 +565,41 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 	return status;
 }
 
+/* Whose conditional writes are known: "ENDPOINT/BUCKET". */
+static char *server_name(const struct cycle *c)
+{
+	struct strbuf name = STRBUF_INIT(META_MAX);
+
+	strbuf_addf(&name, "%s/%s", c->endpoint, c->pair->bucket);
+	return strbuf_detach(&name);
+}
+
+/* The transfers, between what must be known before the first write and what
+ * the last one has taught. */
+static int run_plan(struct cycle *c, struct tree *tree,
+    struct cycle_summary *sum)
+{
+	char *server = server_name(c);
+	const struct probe_request probe = {
+		.bucket = c->bare,
+		.manifest = c->manifest,
+		.of = server,
+		.writes = sum->planned_up > 0,
+		.allowed = c->pair->probe != 0,
+		.checksum = (enum s3_checksum)c->pair->checksum,
+		.stop = c->stop,
+	};
+	int status;
+
+	status = probe_run(&probe, &c->capability, &sum->error);
+	if (status == 0)
+		status = run_transfers(c, tree, sum);
+	if (status == 0)
+		status = probe_end(&probe, &c->capability, &sum->error);
+	free(server);
+	return status;
+}
+
 static enum manifest_request request_of(enum s3_kind kind)
 {
 	switch (kind) {
@@ -675,7 +714,7 @@ static int run_phases(struct cycle *c, struct tree *tree,
 	if (status == 0)
 		status = remember_region(c, &sum->error);
 	if (status == 0)
-		status = run_transfers(c, tree, sum);
+		status = run_plan(c, tree, sum);
 	count_requests(c, &before, sum);
 	if (sum->error.kind == ERROR_NONE)
 		status = keep_clock(c, &sum->error);

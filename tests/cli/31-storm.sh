@@ -71,7 +71,7 @@ done
 # Machine B lives through one of 20 s; C meets one that does not end, and a
 # daemon's next cycle meets it, too.
 fail='status=500 code=InternalError'
-faults "PUT key=outage/* $fail" "PUT key=gone/* $fail" >/dev/null
+faults "PUT key=outage/file* $fail" "PUT key=gone/file* $fail" >/dev/null
 prefix=outage/
 lasting=20
 start_sync B
@@ -83,7 +83,7 @@ sleep $lasting # which is how long it lasts
 check "a cycle waits for the end of an outage" kill -0 $b
 asked=$(fired 1)
 no_faults
-faults "PUT key=gone/* $fail" >/dev/null
+faults "PUT key=gone/file* $fail" >/dev/null
 wait $b
 is "after $lasting s of outage the cycle goes on, and is complete" 0 $?
 echo "# an outage of $lasting s cost $asked requests, at 32 at once"

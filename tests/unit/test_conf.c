@@ -156,6 +156,7 @@ static void test_defaults(void **state)
 	assert_int_equal(p->mode, MODE_EXISTENCE);
 	assert_int_equal(p->settle_ns, 2 * CLOCK_SECOND);
 	assert_int_equal(p->jobs, 32);
+	assert_int_equal(p->probe, 1);
 	assert_int_equal(p->timeout_ns, 30 * CLOCK_SECOND);
 	assert_int_equal(p->attempts, 8);
 	assert_null(p->endpoint_url);
@@ -305,7 +306,7 @@ static void test_all_values(void **state)
 	     "storage_class = COLD\nsse = aws:kms:dsse\n"
 	     "sse_kms_key_id = alias/mine\nacl = bucket-owner-read\n"
 	     "content_type = text/x-all;charset=utf-8\nchecksum = crc64nvme\n"
-	     "requester_pays = yes\netags = opaque\n"
+	     "requester_pays = yes\netags = opaque\nprobe = no\n"
 	     "timeout = 1m\nattempts = 1\nstate = /var/x.db\n");
 	p = load();
 	assert_int_equal(strncmp(p->local, here, strlen(here)), 0);
@@ -319,6 +320,7 @@ static void test_all_values(void **state)
 	assert_string_equal(p->endpoint_url, "https://h:1/base");
 	assert_int_equal(p->addressing, S3_ADDRESSING_VIRTUAL);
 	assert_int_equal(p->sign, S3_SIGNING_HEADERS);
+	assert_int_equal(p->probe, 0);
 	assert_string_equal(p->ca_bundle, "/etc/ca");
 	assert_int_equal(p->bwlimit_up, 1536 * 1024);
 	assert_int_equal(p->bwlimit_down, 0);
@@ -356,6 +358,7 @@ static void test_bad_lines(void **state)
 	refuse_line("bwlimit_down = 1023", "at least 1K");
 	refuse_line("mode = update", "knows only 'existence'");
 	refuse_line("addressing = dns", "none of auto, path, virtual");
+	refuse_line("probe = perhaps", "none of no, yes");
 	refuse_line("log_level = loud", "none of error, warning, info, debug");
 	refuse_line("exclude =", "exclude: ");
 	refuse_line("done_suffixes = .a x/y", "'x/y': a suffix has no '/'");
