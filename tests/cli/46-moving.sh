@@ -35,6 +35,12 @@ pending() { # KEY
 	    WHERE key = CAST('$1' AS BLOB)"
 }
 
+# The server is known by now: what is counted from here on are uploads.
+echo first >"$work/roots/A/first"
+sync_ A
+rm "$work/roots/A/first"
+remote_delete first
+
 # ---- while a file is read ---------------------------------------------------
 
 # More than the sockets hold, so that the end of it is still to be read.

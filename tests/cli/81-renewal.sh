@@ -104,6 +104,10 @@ tries() {
 
 # ---- refused in the middle ---------------------------------------------------------
 
+# The server is known by now: what is counted from here on are uploads.
+echo first >"$(root A)/Afirst"
+with role sync_ A
+
 for provider in role web sso process container instance; do
 	files_of A
 	asked_reset

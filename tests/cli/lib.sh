@@ -106,7 +106,7 @@ s3_request() {
 
 # Below the prefix, as another program would.
 remote_put() { # KEY FILE
-	s3_request PUT "$prefix$1" -T "$2" -H 'Expect:' >/dev/null
+	s3_request PUT "$prefix$1" -T "$2" >/dev/null
 }
 remote_get() { # KEY
 	s3_request GET "$prefix$1"
