@@ -94,6 +94,18 @@ static void make_pair(struct world *w)
 		w->pair.done_suffixes = (struct conf_words){ words, 2, 2 };
 }
 
+/* Half of the worlds have downloads in ranges. */
+static void make_parts(struct world *w)
+{
+	struct sim *sim = &w->sim;
+	bool in_parts = sim_chance(sim, 500);
+	int64_t size = w->user.large ? 100000 : 3000;
+
+	w->pair.part_size = 1 + size / 10 + (int64_t)sim_below(sim, (uint64_t)size);
+	w->pair.multipart_threshold = in_parts
+	    ? 1 + (int64_t)sim_below(sim, 2 * (uint64_t)size) : INT64_MAX;
+}
+
 static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 {
 	struct sim *sim = &w->sim;
@@ -114,6 +126,7 @@ static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 	sim_user_init(&w->user, &w->store);
 	w->user.settle_ns = w->pair.settle_ns;
 	w->user.large = sim_chance(sim, 500);
+	make_parts(w);
 	w->machine_count = 1 + sim_below(sim, SIM_USER_TREES);
 	for (size_t i = 0; i < w->machine_count; i++) {
 		snprintf(path, sizeof(path), "%s/%zu.db", dir, i);

@@ -147,7 +147,7 @@ struct sim_request {
 		struct s3_put put;
 	} of;
 	int attempts;
-	int64_t offset;
+	int64_t offset, end; /* of what is next, and behind the last */
 	bool begun;                  /* GET: begin was called */
 	bool sent;                   /* PUT: all bytes are with the server */
 	bool lost_412;               /* PUT: stored by the attempt before */
@@ -498,6 +498,20 @@ static void write_rival(struct sim_bucket *b, const char *key, size_t len,
 	sim_content_unref(c);
 }
 
+/* What of the object comes. */
+static void set_range(struct sim_bucket *b, struct sim_request *r, int64_t size)
+{
+	const struct s3_get *get = &r->of.get;
+
+	r->offset = 0;
+	r->end = size;
+	if (get->length == 0 || sim_fault(b->sim, FAULT_GET_NO_RANGES))
+		return;
+	r->offset = get->offset;
+	if (get->length < size - get->offset)
+		r->end = get->offset + get->length;
+}
+
 /* False: the request has ended. */
 static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 {
@@ -522,9 +536,11 @@ static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 		end(b, r, S3_CHANGED);
 		return false;
 	}
+	set_range(b, r, o->sig.size);
 	head = (struct s3_head){
 		.size = o->sig.size + sim_fault(b->sim, FAULT_GET_SIZE),
-		.length = o->sig.size,
+		.offset = r->offset,
+		.length = r->end - r->offset,
 		.mtime_ms = o->sig.mtime_ms,
 		.meta_mtime_ns = o->meta_mtime_ns,
 		.etag = o->sig.etag,
@@ -565,11 +581,11 @@ static void get_step(struct sim_bucket *b, struct sim_request *r)
 		end(b, r, S3_FAILED);
 		return;
 	}
-	if (r->offset == r->content->size) {
+	if (r->offset == r->end) {
 		answer(b, r, &result, NULL);
 		return;
 	}
-	len = piece(b->sim, r->content->size - r->offset);
+	len = piece(b->sim, r->end - r->offset);
 	bytes = alloc_copy(r->content->bytes + r->offset, len);
 	corrupt(b, bytes, len);
 	r->offset += (int64_t)len;
@@ -738,6 +754,10 @@ static void get(struct bucket *bucket, const struct s3_get *request)
 
 	r->of.get = *request;
 	audit_seen(b, "GET", request->key, request->key_len);
+	if (request->length > 0 &&
+	    (request->if_match == NULL || request->if_match->len == 0))
+		sim_broken(b->sim, "a range of %s, of whatever is there",
+		    sim_text(request->key, request->key_len));
 	/* but for what is read back, as it did not arrive as it was sent */
 	if (b->shown != NULL &&
 	    sim_keys_has(&b->shown->local, request->key, request->key_len) &&
