@@ -94,7 +94,7 @@ static void make_pair(struct world *w)
 		w->pair.done_suffixes = (struct conf_words){ words, 2, 2 };
 }
 
-/* Half of the worlds have downloads in ranges. */
+/* Half of the worlds have transfers in parts. */
 static void make_parts(struct world *w)
 {
 	struct sim *sim = &w->sim;
@@ -157,13 +157,15 @@ static void trouble(struct world *w)
 {
 	struct sim *sim = &w->sim;
 	struct sim_machine *m = &w->machines[sim_below(sim, w->machine_count)];
+	/* What goes in parts takes longer. */
+	uint64_t span = w->pair.multipart_threshold < INT64_MAX ? 400 : 100;
 
 	for (uint64_t acts = sim_below(sim, 25); acts > 0; acts--)
 		sim_user_act(&w->user);
 	sim_pass(sim, (int64_t)sim_below(sim, 100) * CLOCK_SECOND);
 	w->running = m;
 	sim->kill_at =
-	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, 100) : 0;
+	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, span) : 0;
 	sim_machine_cycle(m, sim_chance(sim, 500), false);
 	if (sim->dead)
 		sim_machine_restart(m);

@@ -345,7 +345,6 @@ static int transfer(struct sim_machine *m, bool patient,
 /* The temporary files that a row of the manifest names. */
 struct names {
 	const char *wanted;
-	size_t count;
 	bool found;
 };
 
@@ -353,24 +352,19 @@ static void look_for_name(void *arg, const struct manifest_download *download)
 {
 	struct names *names = arg;
 
-	names->count++;
 	names->found |= strcmp(download->name, names->wanted) == 0;
 }
 
-static struct names names_of(struct sim_machine *m, const char *wanted)
+static bool is_named(void *arg, const char *name)
 {
-	struct names names = { .wanted = wanted };
+	const struct sim_machine *m = arg;
+	struct names names = { .wanted = name };
 	struct error err = ERROR_INIT;
 
 	if (manifest_resume_downloads(m->manifest, look_for_name, &names,
 		&err) < 0)
 		abort();
-	return names;
-}
-
-static bool is_named(void *arg, const char *name)
-{
-	return names_of(arg, name).found;
+	return names.found;
 }
 
 static void check_temps(struct sim_machine *m)
@@ -420,11 +414,20 @@ static void run(struct sim_machine *m, bool patient, bool exact)
 		sim_broken(m->sim, "the run row: %s", err.text);
 }
 
+static int64_t writes_of(const struct s3_usage *usage)
+{
+	return usage->requests[S3_KIND_PUT] +
+	    usage->requests[S3_KIND_CREATE_UPLOAD] +
+	    usage->requests[S3_KIND_UPLOAD_PART] +
+	    usage->requests[S3_KIND_COMPLETE_UPLOAD] +
+	    usage->requests[S3_KIND_ABORT_UPLOAD];
+}
+
 void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 {
 	const struct s3_usage *usage = &m->bucket.usage;
 	const int64_t gets = usage->requests[S3_KIND_GET];
-	const int64_t puts = usage->requests[S3_KIND_PUT];
+	const int64_t puts = writes_of(usage);
 
 	/* What the last cycle left is not of this one. */
 	m->bucket.base.ops->abort_all(&m->bucket.base);
@@ -437,7 +440,7 @@ void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 	sim_event(m->sim, "cycle%s", patient ? ", patient" : "");
 	run(m, patient, exact);
 	m->gets = usage->requests[S3_KIND_GET] - gets;
-	m->puts = usage->requests[S3_KIND_PUT] - puts;
+	m->puts = writes_of(usage) - puts;
 	if (m->sim->dead)
 		return;
 	check_tidy(m);
@@ -502,12 +505,13 @@ static void check_idle(struct sim_machine *m)
 void sim_machine_check_converged(struct sim_machine *m)
 {
 	const struct sim_model model = model_of(m);
+	struct error err = ERROR_INIT;
 	struct sim_table table;
 
 	sim_table_read(&table, m->manifest);
 	sim_model_check_converged(&model, &table);
 	sim_table_release(&table);
-	if (m->tree.temp_count + names_of(m, "").count > 0)
-		sim_broken(m->sim, "a download is still to be gone on with");
+	if (m->tree.temp_count > 0 || manifest_resume_any(m->manifest, &err))
+		sim_broken(m->sim, "a transfer is still to be gone on with");
 	check_idle(m);
 }
