@@ -2,7 +2,9 @@
 /*
  * Transfers: performs the uploads and downloads that the survey left in
  * `pending`, `jobs` at once, and commits each finished key. A failure is one
- * key's failure: recorded with a backoff, and the others go on.
+ * key's failure: recorded with a backoff, and the others go on. What is large
+ * goes in parts, several at once; what was begun so and did not end is gone on
+ * with by the next run.
  */
 #ifndef SYNC_TRANSFER_H
 #define SYNC_TRANSFER_H

@@ -46,6 +46,8 @@ struct tree_entry {
 	                       * "Permission denied"; static or borrowed */
 };
 
+#define TREE_TEMPORARY_SIZE 24 /* the name of a temporary file, and its NUL */
+
 enum tree_step { TREE_ENTRY, TREE_END, TREE_WAIT, TREE_FAILED };
 
 enum tree_probe {
@@ -111,6 +113,21 @@ struct tree_ops {
 	int (*write_finish)(struct tree_writer *w, int64_t mtime_ns,
 	    struct error *err);
 	void (*write_abandon)(struct tree_writer *w); /* and frees; NULL: nothing */
+
+	/*
+	 * A temporary file that outlives this process: the one called ${name},
+	 * as it was kept (1), or, where there is none or ${name} is "", a new
+	 * one, whose name is returned in it (0); or -1. What was written is
+	 * there again if it was synced (or nothing but the process died).
+	 */
+	int (*write_open_named)(struct tree *t, int64_t size,
+	    char name[TREE_TEMPORARY_SIZE], struct tree_writer **w,
+	    struct error *err);
+	/* What was written is on the disk. Any thread may write meanwhile. */
+	int (*write_sync)(struct tree_writer *w, struct error *err);
+	void (*write_keep)(struct tree_writer *w); /* frees, abandons nothing */
+	/* Removes what was kept; nothing where there is none. */
+	void (*write_forget)(struct tree *t, const char *name);
 
 	/* data sync (one for all) → link, never over anything → sync of each
 	 * directory touched. Makes missing parents. */

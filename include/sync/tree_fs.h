@@ -6,6 +6,7 @@
 #ifndef SYNC_TREE_FS_H
 #define SYNC_TREE_FS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -31,7 +32,9 @@ int tree_fs_identity(struct tree *tree, struct tree_fs_identity *out,
  * ${marker} empty: a new random UUID is chosen and returned in it. */
 int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
     struct error *err);
-/* Removes what a killed run left below .s3sync/tmp. Caller holds the lock. */
-int tree_fs_sweep(struct tree *tree, struct error *err);
+/* Removes what a killed run left below .s3sync/tmp, but for what ${keep}
+ * (NULL: nothing) says is to be gone on with. Caller holds the lock. */
+int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
+    void *arg, struct error *err);
 
 #endif

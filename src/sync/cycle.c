@@ -6,6 +6,7 @@
 #include "sync/cycle.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "sync/tree_fs.h"
 
 #define META_MAX 4096
+#define NAMES_MAX ((size_t)1 << 20)
 #define WORKERS 4
 #define MACHINE_ID "/etc/machine-id"
 #define CLOCK_OFFSET "clock_offset_ms" /* in meta */
@@ -693,6 +695,34 @@ static int end_run(struct cycle *c, int64_t id, int64_t started_ns,
 	return -1;
 }
 
+/* Temporary files that downloads can be gone on with. */
+static void add_name(void *arg, const struct manifest_download *download)
+{
+	struct strbuf *names = arg;
+
+	strbuf_addf(names, "/%s/", download->name);
+}
+
+static bool is_named(void *arg, const char *name)
+{
+	char quoted[NAME_MAX + 3];
+
+	snprintf(quoted, sizeof(quoted), "/%s/", name);
+	return strstr(strbuf_text(arg), quoted) != NULL;
+}
+
+static int sweep(struct cycle *c, struct tree *tree, struct error *err)
+{
+	struct strbuf names = STRBUF_INIT(NAMES_MAX);
+	int status = manifest_resume_downloads(c->manifest, add_name, &names,
+	    err);
+
+	if (status == 0)
+		status = tree_fs_sweep(tree, is_named, &names, err);
+	strbuf_release(&names);
+	return status;
+}
+
 static int run_phases(struct cycle *c, struct tree *tree,
     struct cycle_summary *sum)
 {
@@ -707,7 +737,7 @@ static int run_phases(struct cycle *c, struct tree *tree,
 		count_requests(c, &before, sum);
 		return status;
 	}
-	if (tree_fs_sweep(tree, &sum->error) < 0 ||
+	if (sweep(c, tree, &sum->error) < 0 ||
 	    manifest_run_begin(c->manifest, started_ns, &id, &sum->error) < 0)
 		return -1;
 	status = run_survey(c, tree, &found, sum);

@@ -79,6 +79,29 @@ static void report_progress(struct transfer *t)
 	req->events->progress(req->events->arg, &progress);
 }
 
+/* A free slot to the oldest job in parts that can use one: what was begun first
+ * is ended first. */
+static bool spread(struct transfer *t)
+{
+	if (t->slots >= t->request->jobs || transfer_job_ending(t))
+		return false;
+	for (struct job *j = t->wide, *next; j != NULL; j = next) {
+		next = j->wider;
+		if (j->more(j))
+			return true;
+	}
+	return false;
+}
+
+static void look_at_parts(struct transfer *t)
+{
+	for (struct job *j = t->wide, *next; j != NULL; j = next) {
+		next = j->wider;
+		if (j->look != NULL)
+			j->look(j);
+	}
+}
+
 /* Lets everything move on once; ${hurry}: nothing more will join a batch. */
 static void turn(struct transfer *t, bool hurry, int64_t wait_ns)
 {
@@ -87,6 +110,7 @@ static void turn(struct transfer *t, bool hurry, int64_t wait_ns)
 	int64_t now_ns;
 
 	work_reap(t->work);
+	look_at_parts(t);
 	now_ns = clock_mono_ns();
 	if (t->staged != NULL &&
 	    ((hurry && t->downloading == 0) ||
@@ -109,15 +133,6 @@ static void check_stop(struct transfer *t)
 		t->result->stopped = true;
 }
 
-/* A slot more for each job that can use one: called once for each row that is
- * taken, so that large files and small ones take turns. */
-static void spread(struct transfer *t)
-{
-	for (struct job *j = t->wide; j != NULL; j = j->wider)
-		if (t->slots < t->request->jobs)
-			j->more(j);
-}
-
 /* Waits for the jobs that run; when stopping, not for long. */
 static void drain(struct transfer *t)
 {
@@ -137,17 +152,30 @@ static void drain(struct transfer *t)
 				give_up_ns = now_ns + CLOCK_SECOND;
 			}
 		}
-		if (!transfer_job_ending(t))
-			spread(t);
+		while (spread(t))
+			;
 		turn(t, true, WAIT_NS);
 	}
 }
 
-/* Bounds what is open at once: jobs on the network, and staged files. */
-static bool full(const struct transfer *t)
+/* Bounds what is open at once: parts that wait, and staged files. */
+static bool crowded(const struct transfer *t)
 {
-	return t->slots >= t->request->jobs ||
-	    t->alive >= t->request->jobs + 2 * TRANSFER_BATCH_FILES;
+	return t->alive >= t->request->jobs + 2 * TRANSFER_BATCH_FILES;
+}
+
+/* Until the next row may begin: rows and parts take turns. */
+static void make_room(struct transfer *t)
+{
+	bool part_begun = spread(t);
+
+	while ((t->slots >= t->request->jobs || crowded(t)) &&
+	    !transfer_job_ending(t)) {
+		check_stop(t);
+		turn(t, false, WAIT_NS);
+		while ((!part_begun || crowded(t)) && spread(t))
+			part_begun = true;
+	}
 }
 
 static void run_round(struct transfer *t, bool first_round)
@@ -163,11 +191,7 @@ static void run_round(struct transfer *t, bool first_round)
 	while (!transfer_job_ending(t) &&
 	    (got = manifest_reader_pending_row(rows, &row, &error)) > 0) {
 		take_row(t, &row, first_round);
-		spread(t);
-		while (full(t) && !transfer_job_ending(t)) {
-			check_stop(t);
-			turn(t, false, WAIT_NS);
-		}
+		make_room(t);
 		check_stop(t);
 	}
 	if (got < 0)
@@ -209,6 +233,7 @@ int transfer_run(const struct transfer_request *request,
 
 	*result = (struct transfer_result){ 0 };
 	transfer_content_load(&t);
+	transfer_ranges_tidy(&t);
 	transfer_parts_clean(&t);
 	run_round(&t, true);
 	for (int round = 0; request->patient && round < SETTLE_ROUNDS &&

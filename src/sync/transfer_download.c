@@ -10,6 +10,7 @@
 #include "sync/transfer_internal.h"
 
 #define HASH_STEP (4 * 1024 * 1024)
+#define HASH_MOST (64 * 1024 * 1024) /* in one go: who stops waits for it */
 
 struct batch {
 	struct transfer *t;
@@ -79,8 +80,6 @@ static void stage_from_file(void *arg)
 	ops->write_finish(j->writer, j->mtime_ns, &j->error);
 }
 
-static void hash_behind(struct job *j);
-
 static void hash_run(void *arg)
 {
 	struct job *j = arg;
@@ -109,6 +108,10 @@ static void hash_done(void *arg)
 	struct job *j = arg;
 
 	j->hashing = false;
+	if (j->ranges != NULL) {
+		transfer_ranges_hashed(j);
+		return;
+	}
 	if (j->hash_restart) {
 		j->hash_restart = false;
 		transfer_content_reset(j);
@@ -120,22 +123,26 @@ static void hash_done(void *arg)
 	else if (j->received && j->error.kind != ERROR_NONE)
 		transfer_job_failed(j, &j->error);
 	else
-		hash_behind(j);
+		transfer_download_hash(j);
 }
 
 /* The checksum follows the writes on a worker, reading back what is in the
  * page cache, so that neither the network nor the disk waits for it. */
-static void hash_behind(struct job *j)
+void transfer_download_hash(struct job *j)
 {
 	struct transfer *t = j->t;
+	int64_t ready = j->ranges != NULL ? transfer_ranges_ready(j) : j->moved;
+	int64_t left = ready - j->hashed;
 
 	if (j->hashing)
 		return;
 	if (j->received && j->hashed == j->remote.size) {
+		transfer_job_narrow(j);
 		work_submit(t->work, stage_from_file, download_staged, j);
-	} else if (j->moved - j->hashed >= HASH_STEP || j->received) {
+	} else if (left >= HASH_STEP || (left > 0 && ready == j->remote.size)) {
 		j->hashing = true;
-		j->hash_target = j->moved;
+		j->hash_target =
+		    j->hashed + (left < HASH_MOST ? left : HASH_MOST);
 		work_submit(t->work, hash_run, hash_done, j);
 	}
 }
@@ -156,20 +163,28 @@ static int begin_streamed(struct job *j, struct error *err)
 	return 0;
 }
 
+int transfer_download_head(struct job *j, const struct s3_head *head,
+    struct error *err)
+{
+	if (head->size != j->remote.size)
+		return error_set(err, ERROR_CHANGED,
+		    "the object has %lld bytes, the listing said %lld",
+		    (long long)head->size, (long long)j->remote.size);
+	j->etag_not_md5 = head->etag_not_md5;
+	j->mtime_ns = head->meta_mtime_ns != INT64_MIN
+	    ? head->meta_mtime_ns
+	    : j->remote.mtime_ms * CLOCK_MS;
+	return 0;
+}
+
 static int begin_download(void *arg, const struct s3_head *head,
     struct error *err)
 {
 	struct job *j = arg;
 
-	if (head->size != j->remote.size)
-		return error_set(err, ERROR_CHANGED,
-		    "the object has %lld bytes, the listing said %lld",
-		    (long long)head->size, (long long)j->remote.size);
+	if (transfer_download_head(j, head, err) < 0)
+		return -1;
 	transfer_job_moved(j, 0);
-	j->etag_not_md5 = head->etag_not_md5;
-	j->mtime_ns = head->meta_mtime_ns != INT64_MIN
-	    ? head->meta_mtime_ns
-	    : j->remote.mtime_ms * CLOCK_MS;
 	transfer_content_begin(j, head);
 	if (j->streamed)
 		return begin_streamed(j, err);
@@ -195,7 +210,7 @@ static int take_data(void *arg, const void *bytes, size_t len,
 		err) < 0)
 		return -1;
 	transfer_job_moved(j, j->moved + (int64_t)len);
-	hash_behind(j);
+	transfer_download_hash(j);
 	return 0;
 }
 
@@ -206,7 +221,7 @@ static void download_done(void *arg, const struct s3_result *result)
 	if (result->outcome == S3_DONE) {
 		j->received = true;
 		if (j->streamed)
-			hash_behind(j);
+			transfer_download_hash(j);
 		else
 			work_submit(j->t->work, stage_from_memory,
 			    download_staged, j);
@@ -284,10 +299,14 @@ void transfer_download_start(struct job *j)
 {
 	struct bucket *bucket = j->t->request->bucket;
 
-	transfer_job_take_slot(j);
-	j->streamed = j->remote.size > TRANSFER_IN_MEMORY_MAX;
 	if (strcmp(j->reason, decide_reason_name(REASON_MISSING_LOCAL)) == 0)
 		transfer_content_recall(j);
+	if (transfer_ranges_fit(j)) {
+		transfer_ranges_start(j);
+		return;
+	}
+	transfer_job_take_slot(j);
+	j->streamed = j->remote.size > TRANSFER_IN_MEMORY_MAX;
 	bucket->ops->get(bucket,
 	    &(const struct s3_get){
 		.key = j->key,

@@ -10,6 +10,7 @@
  *   transfer_content   is what arrived what was sent?
  *   transfer_download  GET → stage (worker: write, verify) → publish (worker:
  *                      a batch, with one data sync)
+ *   transfer_ranges    the same by several GETs into one file, for large ones
  *   transfer           the loop: which rows, how many at once, until when
  *
  * Jobs are touched by the loop's thread only, but for the step a worker runs.
@@ -27,14 +28,19 @@
 #define TRANSFER_BATCH_FILES 100
 #define TRANSFER_BATCH_BYTES (64 * 1024 * 1024)
 
+#define TRANSFER_PARTS_MAX 10000
+#define TRANSFER_PARTS_AT_ONCE 8 /* of one file */
+
 struct parts;
+struct ranges;
 struct transfer;
 
 struct job {
 	struct transfer *t;
-	struct job *next;  /* in the batch */
+	struct job *next; /* in the batch */
 	struct job *wider; /* the next that can use more slots */
-	bool (*more)(struct job *j); /* takes one more, if it can use it */
+	bool (*more)(struct job *j); /* see transfer_job_widen */
+	void (*look)(struct job *j);
 	enum decide_action action;
 	char *key;
 	size_t key_len;
@@ -53,12 +59,14 @@ struct job {
 	int64_t moved;       /* bytes sent or received in this attempt */
 	int64_t mtime_ns;    /* download: to be set */
 	bool streamed;
-	bool in_slot; /* holds one of the `jobs` */
+	size_t slots; /* so many of the `jobs` does it hold */
 	bool etag_not_md5;
 	bool racy;
 	bool unsettled; /* prepare: too young still */
 	bool in_parts;
 	struct parts *parts; /* NULL: not begun, or not in parts */
+
+	struct ranges *ranges; /* a download in them; else NULL */
 
 	struct digest *md5_run; /* streamed downloads: behind the writes */
 	struct digest *told_run;
@@ -90,12 +98,13 @@ struct transfer {
 	bool failed;  /* *err is set: end early */
 	enum transfer_etags etags;
 	int doubts;   /* objects that came twice alike, and not as their ETag */
+	bool no_ranges; /* the server gave none */
 	int64_t room; /* downloads of this size found none */
 
 	size_t slots;       /* jobs preparing, and requests */
-	struct job *wide;   /* jobs that can use more than one slot */
 	size_t alive;       /* jobs in any step */
-	size_t downloading; /* of them, not staged */
+	size_t downloading; /* slots of downloads, not staged */
+	struct job *wide;   /* jobs that can use more, the oldest first */
 	struct job *staged; /* waiting for the next batch */
 	size_t staged_count;
 	int64_t staged_bytes, staged_since_ns;
@@ -112,11 +121,18 @@ struct transfer {
 
 struct job *transfer_job_new(struct transfer *t,
     const struct manifest_pending *row, enum decide_action action);
-/* From here on the job counts its slots itself, and is offered more of them:
- * ${more} takes one and says so. */
-void transfer_job_widen(struct job *j, bool (*more)(struct job *j));
 void transfer_job_take_slot(struct job *j);
-void transfer_job_leave_slot(struct job *j);
+void transfer_job_leave_slot(struct job *j); /* one; nothing if it has none */
+/*
+ * A job in parts has as many slots as it has parts under way, and takes none
+ * by itself: the loop gives free ones to rows and to such jobs in turn, so that
+ * neither starves the other. ${more}: takes one and begins a part, or says that
+ * it can use none. ${look} (or NULL): at each turn of the loop, since time has
+ * passed, or everything is ending. Until the job ends, or is narrowed.
+ */
+void transfer_job_widen(struct job *j, bool (*more)(struct job *j),
+    void (*look)(struct job *j));
+void transfer_job_narrow(struct job *j);
 /* So many bytes of this attempt are through. */
 void transfer_job_moved(struct job *j, int64_t offset);
 
@@ -127,6 +143,7 @@ void transfer_job_refused(struct job *j, const struct s3_result *result);
 void transfer_job_damaged(struct job *j, const struct error *error);
 void transfer_job_unsettled(struct job *j);
 
+bool transfer_job_disk_is_full(const struct error *error);
 /* A file is too young for so long still: for another round. */
 void transfer_job_await(struct transfer *t, int64_t left_ns);
 /* No more jobs: ${error} is why. The first reason counts. */
@@ -183,7 +200,25 @@ void transfer_parts_clean(struct transfer *t);
 /* transfer_download.c */
 
 void transfer_download_start(struct job *j);
+/* What a reply's head says of the object; -1: it is not the one listed. */
+int transfer_download_head(struct job *j, const struct s3_head *head,
+    struct error *err);
+/* Hashes on, if there is enough; what is whole is staged. */
+void transfer_download_hash(struct job *j);
 /* What is staged gets its names now, together. */
 void transfer_download_publish(struct transfer *t);
+
+/* transfer_ranges.c */
+
+/* Is it large enough, and can it be asked for in ranges? */
+bool transfer_ranges_fit(const struct job *j);
+void transfer_ranges_start(struct job *j);
+/* Bytes from the beginning that are in the file, and stay as they are. */
+int64_t transfer_ranges_ready(const struct job *j);
+void transfer_ranges_hashed(struct job *j); /* or j->error */
+/* With its file and row, unless they are kept. NULL ranges: nothing. */
+void transfer_ranges_release(struct job *j);
+/* Drops what earlier cycles have begun and this one does not plan. */
+void transfer_ranges_tidy(struct transfer *t);
 
 #endif

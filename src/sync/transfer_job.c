@@ -54,9 +54,9 @@ struct job *transfer_job_new(struct transfer *t,
 
 void transfer_job_leave_slot(struct job *j)
 {
-	if (!j->in_slot)
+	if (j->slots == 0)
 		return;
-	j->in_slot = false;
+	j->slots--;
 	j->t->slots--;
 	if (j->action == ACTION_DOWNLOAD)
 		j->t->downloading--;
@@ -64,21 +64,26 @@ void transfer_job_leave_slot(struct job *j)
 
 void transfer_job_take_slot(struct job *j)
 {
-	j->in_slot = true;
+	j->slots++;
 	j->t->slots++;
 	if (j->action == ACTION_DOWNLOAD)
 		j->t->downloading++;
 }
 
-void transfer_job_widen(struct job *j, bool (*more)(struct job *j))
+void transfer_job_widen(struct job *j, bool (*more)(struct job *j),
+    void (*look)(struct job *j))
 {
+	struct job **at = &j->t->wide;
+
 	transfer_job_leave_slot(j);
 	j->more = more;
-	j->wider = j->t->wide;
-	j->t->wide = j;
+	j->look = look;
+	while (*at != NULL)
+		at = &(*at)->wider;
+	*at = j;
 }
 
-static void narrow(struct job *j)
+void transfer_job_narrow(struct job *j)
 {
 	struct job **at = &j->t->wide;
 
@@ -86,6 +91,7 @@ static void narrow(struct job *j)
 		at = &(*at)->wider;
 	if (*at != NULL)
 		*at = j->wider;
+	j->wider = NULL;
 }
 
 static void job_free(struct job *j)
@@ -93,8 +99,10 @@ static void job_free(struct job *j)
 	struct transfer *t = j->t;
 	const struct tree_ops *ops = t->request->tree->ops;
 
-	transfer_job_leave_slot(j);
-	narrow(j);
+	transfer_job_narrow(j);
+	while (j->slots > 0)
+		transfer_job_leave_slot(j);
+	transfer_ranges_release(j);
 	if (j->reader != NULL)
 		ops->read_close(j->reader);
 	transfer_parts_free(j->parts);
@@ -238,13 +246,18 @@ static void record_failed(struct job *j, const struct error *error)
 	job_free(j);
 }
 
+bool transfer_job_disk_is_full(const struct error *error)
+{
+	return error->kind == ERROR_NO_SPACE &&
+	    (error->sys == ENOSPC || error->sys == EDQUOT);
+}
+
 /* What is as large would fetch its bytes in vain, and everything where it is
  * not for want of room. The pause of the key does not grow: it is not its
  * failure. */
 static void record_no_space(struct job *j, const struct error *error)
 {
-	bool is_full = error->sys == ENOSPC || error->sys == EDQUOT;
-	int64_t room = is_full ? j->remote.size : 0;
+	int64_t room = transfer_job_disk_is_full(error) ? j->remote.size : 0;
 
 	if (room < j->t->room)
 		j->t->room = room;

@@ -11,9 +11,7 @@
 #include "manifest/resume.h"
 #include "sync/transfer_internal.h"
 
-#define PARTS_MAX 10000
 #define PART_STEP ((int64_t)1 << 20)
-#define AT_ONCE_MAX 8 /* of one file */
 #define PART_TRIES 2  /* that arrive damaged */
 
 enum part_state {
@@ -67,10 +65,11 @@ static bool more(struct job *j);
 
 int64_t transfer_parts_size(int64_t part_size, int64_t size)
 {
-	int64_t least = (size + PARTS_MAX - 1) / PARTS_MAX;
+	int64_t least = (size + TRANSFER_PARTS_MAX - 1) / TRANSFER_PARTS_MAX;
 
-	least = (least + PART_STEP - 1) / PART_STEP * PART_STEP;
-	return least > part_size ? least : part_size;
+	if (least <= part_size)
+		return part_size;
+	return (least + PART_STEP - 1) / PART_STEP * PART_STEP;
 }
 
 static void clear_items(struct parts *p)
@@ -403,7 +402,7 @@ static bool more(struct job *j)
 	struct parts *p = j->parts;
 	struct sending *s;
 
-	if (!p->open || p->halted || p->busy >= AT_ONCE_MAX ||
+	if (!p->open || p->halted || p->busy >= TRANSFER_PARTS_AT_ONCE ||
 	    (p->busy > 0 && j->t->slots >= j->t->request->jobs))
 		return false;
 	while (p->next < p->count && p->items[p->next].state > PART_DOUBTFUL)
@@ -593,7 +592,7 @@ static void begin(struct job *j)
 void transfer_parts_start(struct job *j)
 {
 	j->parts = alloc_zero(1, sizeof(*j->parts));
-	transfer_job_widen(j, more);
+	transfer_job_widen(j, more, NULL);
 	begin(j);
 }
 

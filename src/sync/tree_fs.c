@@ -108,6 +108,10 @@ static const struct tree_ops fs_ops = {
 	.write_read_at = tree_write_read_at,
 	.write_finish = tree_write_finish,
 	.write_abandon = tree_write_abandon,
+	.write_open_named = tree_write_open_named,
+	.write_sync = tree_write_sync,
+	.write_keep = tree_write_keep,
+	.write_forget = tree_write_forget,
 	.publish = tree_write_publish,
 	.free = fs_free,
 };
@@ -305,7 +309,8 @@ int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
 	return result;
 }
 
-int tree_fs_sweep(struct tree *tree, struct error *err)
+int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
+    void *arg, struct error *err)
 {
 	const struct tree_fs *t = (const struct tree_fs *)tree;
 	const size_t prefix = sizeof(TREE_TEMP_PREFIX) - 1;
@@ -326,6 +331,7 @@ int tree_fs_sweep(struct tree *tree, struct error *err)
 	}
 	while (result == 0 && (errno = 0, e = readdir(dir)) != NULL) {
 		if (strncmp(e->d_name, TREE_TEMP_PREFIX, prefix) == 0 &&
+		    (keep == NULL || !keep(arg, e->d_name)) &&
 		    unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
 			break;
 	}

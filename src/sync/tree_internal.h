@@ -82,6 +82,12 @@ ssize_t tree_write_read_at(struct tree_writer *w, int64_t offset, void *buf,
 int tree_write_finish(struct tree_writer *w, int64_t mtime_ns,
     struct error *err);
 void tree_write_abandon(struct tree_writer *w);
+int tree_write_open_named(struct tree *tree, int64_t size,
+    char name[TREE_TEMPORARY_SIZE], struct tree_writer **writer,
+    struct error *err);
+int tree_write_sync(struct tree_writer *w, struct error *err);
+void tree_write_keep(struct tree_writer *w);
+void tree_write_forget(struct tree *tree, const char *name);
 void tree_write_publish(struct tree *tree, struct tree_publication *batch,
     size_t count);
 /* The data of one writer to disk, then its name ${name} in ${dir}. */

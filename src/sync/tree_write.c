@@ -31,7 +31,7 @@
 struct tree_writer {
 	struct tree_fs *t;
 	int fd;
-	char name[sizeof(TREE_TEMP_PREFIX) + 16]; /* "": has none */
+	char name[TREE_TEMPORARY_SIZE]; /* "": has none */
 	bool finished;
 	struct local_sig sig; /* as write_finish left it */
 	int64_t granule_ns;
@@ -46,16 +46,20 @@ static bool open_nameless(struct tree_writer *w)
 	return !w->t->named_temp;
 }
 
-static void open_named(struct tree_writer *w)
+static void open_by_name(struct tree_writer *w, int flags)
 {
 	char path[sizeof(TREE_TEMP) + sizeof(w->name)];
-	int len;
+	int len = snprintf(path, sizeof(path), TREE_TEMP "/%s", w->name);
 
+	w->fd = tree_beneath_open(w->t, path, (size_t)len, O_RDWR | flags,
+	    flags & O_CREAT ? w->t->file_mode : 0);
+}
+
+static void open_named(struct tree_writer *w)
+{
 	snprintf(w->name, sizeof(w->name), TREE_TEMP_PREFIX "%016" PRIx64,
 	    clock_random());
-	len = snprintf(path, sizeof(path), TREE_TEMP "/%s", w->name);
-	w->fd = tree_beneath_open(w->t, path, (size_t)len,
-	    O_CREAT | O_EXCL | O_RDWR, w->t->file_mode);
+	open_by_name(w, O_CREAT | O_EXCL);
 }
 
 static void open_temp(struct tree_writer *w)
@@ -89,13 +93,17 @@ static int make_temp_dir(const struct tree_fs *t, struct error *err)
 	return failed ? temp_failed(err) : 0;
 }
 
-/* ext4 reserves until the disk is full before it says that it is too small. */
+/* ext4 reserves until the disk is full before it says that it is too small.
+ * What was begun before has its room. */
 static bool has_room(int fd, int64_t size)
 {
 	struct statvfs fs;
+	struct stat st;
 
-	return fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0 ||
-	    (uint64_t)size / fs.f_frsize < fs.f_bavail;
+	if (fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0 || fstat(fd, &st) != 0)
+		return true;
+	size -= (int64_t)st.st_blocks * 512;
+	return size <= 0 || (uint64_t)size / fs.f_frsize < fs.f_bavail;
 }
 
 /* Room now is better than ENOSPC after an hour. Where the file system cannot
@@ -117,34 +125,91 @@ static int reserve(int fd, int64_t size, struct error *err)
 	    (long long)size);
 }
 
-int tree_write_open(struct tree *tree, int64_t size,
-    struct tree_writer **writer, struct error *err)
+/* ${open} sets the descriptor, or errno. */
+static int make_temp(struct tree_writer *w, void (*open)(struct tree_writer *),
+    struct error *err)
+{
+	open(w);
+	if (w->fd < 0 && errno == ENOENT) {
+		if (make_temp_dir(w->t, err) != 0)
+			return -1;
+		open(w);
+	}
+	if (w->fd >= 0)
+		return 0;
+	w->name[0] = '\0';
+	error_sys(err, ERROR_LOCAL, errno,
+	    "cannot make a temporary file in %s/%s", w->t->root, TREE_TEMP);
+	return temp_failed(err);
+}
+
+static struct tree_writer *writer_new(struct tree *tree)
 {
 	struct tree_writer *w = alloc_zero(1, sizeof(*w));
 
-	*writer = NULL;
 	w->t = (struct tree_fs *)tree;
-	open_temp(w);
-	if (w->fd < 0 && errno == ENOENT) {
-		if (make_temp_dir(w->t, err) != 0)
-			goto failed;
-		open_temp(w);
+	w->fd = -1;
+	return w;
+}
+
+int tree_write_open(struct tree *tree, int64_t size,
+    struct tree_writer **writer, struct error *err)
+{
+	struct tree_writer *w = writer_new(tree);
+
+	*writer = NULL;
+	if (make_temp(w, open_temp, err) != 0 ||
+	    reserve(w->fd, size, err) != 0) {
+		tree_write_abandon(w);
+		return -1;
 	}
-	if (w->fd < 0) {
-		w->name[0] = '\0';
-		error_sys(err, ERROR_LOCAL, errno,
-		    "cannot make a temporary file in %s/%s", w->t->root,
-		    TREE_TEMP);
-		temp_failed(err);
-		goto failed;
-	}
-	if (reserve(w->fd, size, err) != 0)
-		goto failed;
 	*writer = w;
 	return 0;
-failed:
-	tree_write_abandon(w);
-	return -1;
+}
+
+/* The name comes from a manifest: it may say anything. */
+static bool is_temp_name(const char *name)
+{
+	const size_t prefix = sizeof(TREE_TEMP_PREFIX) - 1;
+
+	return strncmp(name, TREE_TEMP_PREFIX, prefix) == 0 &&
+	    strlen(name) < TREE_TEMPORARY_SIZE &&
+	    strspn(name + prefix, "0123456789abcdef") == strlen(name + prefix);
+}
+
+static bool open_kept(struct tree_writer *w, const char *name)
+{
+	struct stat st;
+
+	if (!is_temp_name(name))
+		return false;
+	memcpy(w->name, name, strlen(name) + 1);
+	open_by_name(w, 0);
+	if (w->fd < 0)
+		return false;
+	if (fstat(w->fd, &st) == 0 && S_ISREG(st.st_mode))
+		return true;
+	close(w->fd);
+	w->fd = -1;
+	return false;
+}
+
+int tree_write_open_named(struct tree *tree, int64_t size,
+    char name[TREE_TEMPORARY_SIZE], struct tree_writer **writer,
+    struct error *err)
+{
+	struct tree_writer *w = writer_new(tree);
+	bool kept = open_kept(w, name);
+
+	*writer = NULL;
+	if ((!kept && make_temp(w, open_named, err) != 0) ||
+	    reserve(w->fd, size, err) != 0) {
+		tree_write_abandon(w);
+		return -1;
+	}
+	memcpy(name, w->name, TREE_TEMPORARY_SIZE);
+	*writer = w;
+	return kept;
 }
 
 int tree_write_at(struct tree_writer *w, int64_t offset, const void *buf,
@@ -210,23 +275,34 @@ int tree_write_finish(struct tree_writer *w, int64_t mtime_ns,
 	return 0;
 }
 
-void tree_write_abandon(struct tree_writer *w)
+void tree_write_keep(struct tree_writer *w)
 {
-	int dir;
-
 	if (w == NULL)
 		return;
 	if (w->fd >= 0)
 		close(w->fd);
-	if (w->name[0] != '\0') {
-		dir = tree_beneath_open(w->t, TREE_TEMP, sizeof(TREE_TEMP) - 1,
-		    O_PATH | O_DIRECTORY, 0);
-		if (dir >= 0) {
-			unlinkat(dir, w->name, 0);
-			close(dir);
-		}
-	}
 	free(w);
+}
+
+void tree_write_forget(struct tree *tree, const char *name)
+{
+	int dir;
+
+	if (!is_temp_name(name))
+		return;
+	dir = tree_beneath_open((struct tree_fs *)tree, TREE_TEMP,
+	    sizeof(TREE_TEMP) - 1, O_PATH | O_DIRECTORY, 0);
+	if (dir >= 0) {
+		unlinkat(dir, name, 0);
+		close(dir);
+	}
+}
+
+void tree_write_abandon(struct tree_writer *w)
+{
+	if (w != NULL)
+		tree_write_forget(&w->t->tree, w->name);
+	tree_write_keep(w);
 }
 
 /* Publishing. The functions that name a file return 0 or an errno. */
@@ -298,6 +374,11 @@ static int sync_failed(int sys, struct error *err)
 {
 	return error_sys(err, sys == EIO ? ERROR_NO_SPACE : ERROR_LOCAL, sys,
 	    "cannot bring the data to the disk");
+}
+
+int tree_write_sync(struct tree_writer *w, struct error *err)
+{
+	return fdatasync(w->fd) == 0 ? 0 : sync_failed(errno, err);
 }
 
 int tree_write_place(struct tree_writer *w, int dir, const char *name,

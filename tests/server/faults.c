@@ -115,6 +115,7 @@ static const struct effect_word {
 	{ WORD("requester-pays", WORD), FLAG(requester_pays) },
 	{ WORD("reject-attributes", WORD), FLAG(reject_attributes) },
 	{ WORD("archived", WORD), FLAG(archived) },
+	{ WORD("no-ranges", WORD), FLAG(no_ranges) },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

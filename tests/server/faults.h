@@ -72,6 +72,7 @@ struct fault {
 	bool requester_pays;
 	bool reject_attributes;
 	bool archived;
+	bool no_ranges;
 };
 
 #define FAULT_NONE                                                      \

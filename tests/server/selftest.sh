@@ -651,6 +651,9 @@ answer_faults() {
 	answers "archived cannot be read" 403 InvalidObjectState
 	s3 '/demo?list-type=2&prefix=arch'
 	answers "and is listed so" 200 '<StorageClass>GLACIER<'
+	server_faults 'GET key=f2 no-ranges'
+	s3 /demo/f2 -r 1-2
+	answers "no-ranges gives all of it" 200 'Content-Length: 5'
 	server_faults 'PUT ignore-conditions'
 	s3 /demo/f2 -T "$dir/hello" -H 'If-None-Match: *'
 	answers "ignore-conditions ignores" 200

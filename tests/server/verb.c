@@ -400,7 +400,8 @@ static bool is_refused(struct request *r, const struct object *o)
 
 static void reply_object(struct request *r, struct object *o, int fd)
 {
-	const char *wanted = request_header(r, "Range");
+	const char *wanted =
+	    r->fault.no_ranges ? NULL : request_header(r, "Range");
 	char extra[128];
 	int64_t size;
 

@@ -107,6 +107,16 @@ mutant racy-is-forgotten src/sync/transfer_download.c \
     's/j->racy = p->racy;//'
 mutant hash-goes-on-after-a-restart src/sync/transfer_download.c \
     's/\t\ttransfer_content_reset\(j\);\n//g'
+mutant ranges-of-whatever-is-there src/sync/transfer_ranges.c \
+    's/\.if_match = &j->remote.etag,\n\t\t//'
+mutant nothing-is-synced src/sync/transfer_ranges.c \
+    's/\tj->t->request->tree->ops->write_sync\(.*?;/\t(void)j;/s'
+mutant a-lost-file-has-its-ranges src/sync/transfer_ranges.c \
+    's/\tif \(!r->was_kept\)\n\t\tmemset.*?;\n//'
+mutant begun-is-never-dropped src/sync/transfer.c \
+    's/\ttransfer_ranges_tidy\(&t\);\n//'
+mutant damaged-is-gone-on-with src/sync/transfer_ranges.c \
+    's/\tr->keep = is_of_use\(r\);/\tr->keep = true;/'
 mutant slow-to-stop src/sync/transfer.c \
     's/STOP_GRACE_NS \(3/STOP_GRACE_NS (30/'
 mutant unknown-is-absent src/sync/survey.c \

@@ -94,6 +94,18 @@ static void make_pair(struct world *w)
 		w->pair.done_suffixes = (struct conf_words){ words, 2, 2 };
 }
 
+/* Half of the worlds have transfers in parts. */
+static void make_parts(struct world *w)
+{
+	struct sim *sim = &w->sim;
+	bool in_parts = sim_chance(sim, 500);
+	int64_t size = w->user.large ? 100000 : 3000;
+
+	w->pair.part_size = 1 + size / 10 + (int64_t)sim_below(sim, (uint64_t)size);
+	w->pair.multipart_threshold = in_parts
+	    ? 1 + (int64_t)sim_below(sim, 2 * (uint64_t)size) : INT64_MAX;
+}
+
 static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 {
 	struct sim *sim = &w->sim;
@@ -114,6 +126,7 @@ static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 	sim_user_init(&w->user, &w->store);
 	w->user.settle_ns = w->pair.settle_ns;
 	w->user.large = sim_chance(sim, 500);
+	make_parts(w);
 	w->machine_count = 1 + sim_below(sim, SIM_USER_TREES);
 	for (size_t i = 0; i < w->machine_count; i++) {
 		snprintf(path, sizeof(path), "%s/%zu.db", dir, i);
@@ -144,13 +157,15 @@ static void trouble(struct world *w)
 {
 	struct sim *sim = &w->sim;
 	struct sim_machine *m = &w->machines[sim_below(sim, w->machine_count)];
+	/* What goes in parts takes longer. */
+	uint64_t span = w->pair.multipart_threshold < INT64_MAX ? 400 : 100;
 
 	for (uint64_t acts = sim_below(sim, 25); acts > 0; acts--)
 		sim_user_act(&w->user);
 	sim_pass(sim, (int64_t)sim_below(sim, 100) * CLOCK_SECOND);
 	w->running = m;
 	sim->kill_at =
-	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, 100) : 0;
+	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, span) : 0;
 	sim_machine_cycle(m, sim_chance(sim, 500), false);
 	if (sim->dead)
 		sim_machine_restart(m);

@@ -35,8 +35,23 @@ static void object_release(struct sim_object *o)
 	sim_content_unref(o->content);
 }
 
+static void upload_free(struct sim_upload *u)
+{
+	for (size_t i = 0; i < u->count; i++)
+		sim_content_unref(u->parts[i].content);
+	free(u->parts);
+	free(u->id);
+	free(u->key);
+	free(u);
+}
+
 void sim_store_release(struct sim_store *store)
 {
+	for (size_t i = 0; i < store->upload_count; i++)
+		upload_free(store->uploads[i]);
+	free(store->uploads);
+	store->uploads = NULL;
+	store->upload_count = store->upload_room = 0;
 	for (size_t i = 0; i < store->count; i++)
 		object_release(&store->objects[i]);
 	free(store->objects);
@@ -71,30 +86,23 @@ struct sim_object *sim_store_find(struct sim_store *store, const char *key,
 	return &store->objects[at];
 }
 
-static void set_etag(struct sim_store *store, struct sim_object *o)
+/* Of a content that came in one piece, or in ${parts}. */
+static void make_etag(struct sim_store *store, const struct sim_content *c,
+    size_t parts, unsigned char *room, struct etag *etag)
 {
 	uint64_t id[2] = { sim_random(store->sim), sim_random(store->sim) };
-	struct etag *etag = &o->sig.etag;
 
-	*etag = (struct etag){ .bytes = o->etag };
-	o->etag_not_md5 = store->etags == SIM_ETAGS_KMS;
-	switch (store->etags) {
-	case SIM_ETAGS_MD5:
-	case SIM_ETAGS_KMS:
-	case SIM_ETAGS_SILENT:
-		memcpy(o->etag, store->etags == SIM_ETAGS_MD5 ?
-		    (const void *)o->content->md5 : id,
-		    DIGEST_MD5_SIZE);
-		etag->len = DIGEST_MD5_SIZE;
-		etag->binary = true;
-		break;
-	case SIM_ETAGS_OPAQUE:
-		etag->len = (uint16_t)snprintf((char *)o->etag, ETAG_MAX,
-		    "%016" PRIx64 "-2", id[0]);
-		break;
-	case SIM_ETAGS_COUNT:
-		break;
+	*etag = (struct etag){ .bytes = room };
+	if (parts > 0 || store->etags == SIM_ETAGS_OPAQUE) {
+		etag->len = (uint16_t)snprintf((char *)room, ETAG_MAX,
+		    "%016" PRIx64 "-%zu", id[0], parts > 0 ? parts : 2);
+		return;
 	}
+	memcpy(room,
+	    store->etags == SIM_ETAGS_MD5 ? (const void *)c->md5 : id,
+	    DIGEST_MD5_SIZE);
+	etag->len = DIGEST_MD5_SIZE;
+	etag->binary = true;
 }
 
 void sim_store_remove(struct sim_store *store, const char *key, size_t len)
@@ -109,8 +117,8 @@ void sim_store_remove(struct sim_store *store, const char *key, size_t len)
 	    (store->count - at) * sizeof(*store->objects));
 }
 
-struct sim_object *sim_store_put(struct sim_store *store, const char *key,
-    size_t len, struct sim_content *content)
+static struct sim_object *store_put(struct sim_store *store, const char *key,
+    size_t len, struct sim_content *content, size_t parts)
 {
 	size_t at;
 	struct sim_object *o;
@@ -130,9 +138,16 @@ struct sim_object *sim_store_put(struct sim_store *store, const char *key,
 	o->sig.size = content->size;
 	o->sig.mtime_ms = store->sim->wall_ns / CLOCK_MS;
 	o->meta_mtime_ns = INT64_MIN;
-	set_etag(store, o);
+	o->etag_not_md5 = store->etags == SIM_ETAGS_KMS;
+	make_etag(store, content, parts, o->etag, &o->sig.etag);
 	sim_history_add_remote(&store->history, key, len, &o->sig, content);
 	return o;
+}
+
+struct sim_object *sim_store_put(struct sim_store *store, const char *key,
+    size_t len, struct sim_content *content)
+{
+	return store_put(store, key, len, content, 0);
 }
 
 /*
@@ -145,9 +160,13 @@ struct sim_request {
 		struct s3_list list;
 		struct s3_get get;
 		struct s3_put put;
+		struct s3_multipart_create create;
+		struct s3_multipart_complete complete;
+		struct s3_multipart_abort abort;
+		struct s3_multipart_parts parts;
 	} of;
 	int attempts;
-	int64_t offset;
+	int64_t offset, end; /* of what is next, and behind the last */
 	bool begun;                  /* GET: begin was called */
 	bool sent;                   /* PUT: all bytes are with the server */
 	bool lost_412;               /* PUT: stored by the attempt before */
@@ -183,34 +202,82 @@ static void take_out(struct sim_bucket *b, const struct sim_request *r)
 	    (b->count - at) * sizeof(*b->requests));
 }
 
+/* All but a listing begin with their key. */
 static const char *request_text(const struct sim_request *r)
 {
+	static const char *const names[S3_KIND_COUNT] = {
+		[S3_KIND_GET] = "GET",
+		[S3_KIND_PUT] = "PUT",
+		[S3_KIND_CREATE_UPLOAD] = "CREATE",
+		[S3_KIND_UPLOAD_PART] = "PART",
+		[S3_KIND_COMPLETE_UPLOAD] = "COMPLETE",
+		[S3_KIND_ABORT_UPLOAD] = "ABORT",
+		[S3_KIND_LIST_PARTS] = "PARTS",
+	};
 	static char text[300];
 
 	if (r->kind == S3_KIND_LIST)
 		return "LIST";
-	if (r->kind == S3_KIND_GET)
-		snprintf(text, sizeof(text), "GET %s",
-		    sim_text(r->of.get.key, r->of.get.key_len));
-	else
-		snprintf(text, sizeof(text), "PUT %s",
-		    sim_text(r->of.put.key, r->of.put.key_len));
+	snprintf(text, sizeof(text), "%s %s", names[r->kind],
+	    sim_text(r->of.get.key, r->of.get.key_len));
 	return text;
 }
 
-static void answer(struct sim_bucket *b, struct sim_request *r,
-    struct s3_result *result, struct s3_page *page)
+/* What some requests bring beside their result. */
+struct extra {
+	struct s3_page *page;
+	const char *upload_id;
+	const struct s3_part *parts;
+	size_t count;
+	int next;
+};
+
+static void tell(const struct sim_request *r, const struct s3_result *result,
+    const struct extra *extra)
 {
+	switch (r->kind) {
+	case S3_KIND_LIST:
+		r->of.list.done(r->of.list.arg, result, extra->page);
+		break;
+	case S3_KIND_GET:
+		r->of.get.done(r->of.get.arg, result);
+		break;
+	case S3_KIND_PUT:
+	case S3_KIND_UPLOAD_PART:
+		r->of.put.done(r->of.put.arg, result);
+		break;
+	case S3_KIND_CREATE_UPLOAD:
+		r->of.create.done(r->of.create.arg, result, extra->upload_id);
+		break;
+	case S3_KIND_COMPLETE_UPLOAD:
+		r->of.complete.done(r->of.complete.arg, result);
+		break;
+	case S3_KIND_ABORT_UPLOAD:
+		r->of.abort.done(r->of.abort.arg, result);
+		break;
+	case S3_KIND_LIST_PARTS:
+		r->of.parts.done(r->of.parts.arg, result, extra->parts,
+		    extra->count, extra->next);
+		break;
+	case S3_KIND_HEAD:
+	case S3_KIND_DELETE:
+	case S3_KIND_COPY:
+	case S3_KIND_HEAD_BUCKET:
+	case S3_KIND_COUNT:
+		abort();
+	}
+}
+
+static void answer(struct sim_bucket *b, struct sim_request *r,
+    struct s3_result *result, const struct extra *extra)
+{
+	const struct extra none = { 0 };
+
 	take_out(b, r);
 	sim_event(b->sim, "%s: outcome %d", request_text(r),
 	    (int)result->outcome);
 	result->attempts = r->attempts;
-	if (r->kind == S3_KIND_LIST)
-		r->of.list.done(r->of.list.arg, result, page);
-	else if (r->kind == S3_KIND_GET)
-		r->of.get.done(r->of.get.arg, result);
-	else
-		r->of.put.done(r->of.put.arg, result);
+	tell(r, result, extra != NULL ? extra : &none);
 	sim_content_unref(r->content);
 	free(r->body);
 	free(r);
@@ -474,13 +541,16 @@ static struct s3_page *next_page(struct sim_bucket *b, const char *token)
 static void list_step(struct sim_bucket *b, struct sim_request *r)
 {
 	struct s3_result result = { .outcome = S3_DONE };
+	struct extra extra = { 0 };
 
-	if (sim_fault(b->sim, FAULT_PAGE_FAILED))
+	if (sim_fault(b->sim, FAULT_PAGE_FAILED)) {
 		end(b, r, S3_FAILED);
-	else if (sim_fault(b->sim, FAULT_PAGE_DENIED))
+	} else if (sim_fault(b->sim, FAULT_PAGE_DENIED)) {
 		end(b, r, S3_DENIED);
-	else
-		answer(b, r, &result, next_page(b, r->of.list.token));
+	} else {
+		extra.page = next_page(b, r->of.list.token);
+		answer(b, r, &result, &extra);
+	}
 }
 
 /*
@@ -496,6 +566,20 @@ static void write_rival(struct sim_bucket *b, const char *key, size_t len,
 
 	sim_store_put(b->store, key, len, c);
 	sim_content_unref(c);
+}
+
+/* What of the object comes. */
+static void set_range(struct sim_bucket *b, struct sim_request *r, int64_t size)
+{
+	const struct s3_get *get = &r->of.get;
+
+	r->offset = 0;
+	r->end = size;
+	if (get->length == 0 || sim_fault(b->sim, FAULT_GET_NO_RANGES))
+		return;
+	r->offset = get->offset;
+	if (get->length < size - get->offset)
+		r->end = get->offset + get->length;
 }
 
 /* False: the request has ended. */
@@ -522,9 +606,11 @@ static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 		end(b, r, S3_CHANGED);
 		return false;
 	}
+	set_range(b, r, o->sig.size);
 	head = (struct s3_head){
 		.size = o->sig.size + sim_fault(b->sim, FAULT_GET_SIZE),
-		.length = o->sig.size,
+		.offset = r->offset,
+		.length = r->end - r->offset,
 		.mtime_ms = o->sig.mtime_ms,
 		.meta_mtime_ns = o->meta_mtime_ns,
 		.etag = o->sig.etag,
@@ -539,12 +625,15 @@ static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 	return false;
 }
 
-/* Corruption can be found out only where the ETag is the MD5. */
-static void corrupt(struct sim_bucket *b, unsigned char *bytes, size_t len)
+/* Corruption can be found out only where the ETag is the MD5. It is another
+ * one than that of a PUT: two do not undo each other. */
+static void corrupt(struct sim_bucket *b, const struct etag *etag,
+    unsigned char *bytes, size_t len)
 {
 	if (b->store->etags == SIM_ETAGS_MD5 && len > 0 &&
+	    signature_etag_may_be_md5(etag) &&
 	    sim_fault(b->sim, FAULT_GET_CORRUPT))
-		bytes[sim_below(b->sim, len)] ^= 1;
+		bytes[sim_below(b->sim, len)] ^= 2;
 }
 
 static void get_step(struct sim_bucket *b, struct sim_request *r)
@@ -565,13 +654,13 @@ static void get_step(struct sim_bucket *b, struct sim_request *r)
 		end(b, r, S3_FAILED);
 		return;
 	}
-	if (r->offset == r->content->size) {
+	if (r->offset == r->end) {
 		answer(b, r, &result, NULL);
 		return;
 	}
-	len = piece(b->sim, r->content->size - r->offset);
+	len = piece(b->sim, r->end - r->offset);
 	bytes = alloc_copy(r->content->bytes + r->offset, len);
-	corrupt(b, bytes, len);
+	corrupt(b, r->of.get.if_match, bytes, len);
 	r->offset += (int64_t)len;
 	b->usage.bytes_in += (int64_t)len;
 	status = r->of.get.data(r->of.get.arg, bytes, len, &error);
@@ -585,16 +674,28 @@ static void get_step(struct sim_bucket *b, struct sim_request *r)
  */
 
 /* The program may send what was whole in its tree, and nothing else. */
-static void audit_body(struct sim_bucket *b, const struct sim_request *r,
+static void audit_body(struct sim_bucket *b, const char *key, size_t len,
     const struct sim_content *c)
 {
-	const struct s3_put *put = &r->of.put;
-
 	if (b->files != NULL &&
-	    !sim_history_whole(b->files, put->key, put->key_len, c->md5,
-		c->size))
+	    !sim_history_whole(b->files, key, len, c->md5, c->size))
 		sim_broken(b->sim, "sent a content as %s that no file ever had",
-		    sim_text(put->key, put->key_len));
+		    sim_text(key, len));
+}
+
+/* An object by the program. */
+static struct sim_object *store_ours(struct sim_bucket *b, const char *key,
+    size_t len, struct sim_content *c, size_t parts, int64_t mtime_ns)
+{
+	struct sim_object *o;
+
+	if (sim_store_find(b->store, key, len) != NULL)
+		sim_broken(b->sim, "replaced the object %s",
+		    sim_text(key, len));
+	o = store_put(b->store, key, len, c, parts);
+	o->meta_mtime_ns = mtime_ns;
+	b->store->written_by_program++;
+	return o;
 }
 
 /* By what came with it: its signature, or else its Content-MD5. */
@@ -615,11 +716,10 @@ static struct sim_object *store_body(struct sim_bucket *b,
     struct sim_request *r)
 {
 	const struct s3_put *put = &r->of.put;
-	struct sim_content *c;
+	struct sim_content *c = sim_content_copy(r->body, put->size);
 	struct sim_object *o;
 
-	c = sim_content_copy(r->body, put->size);
-	audit_body(b, r, c);
+	audit_body(b, put->key, put->key_len, c);
 	if (b->store->etags == SIM_ETAGS_MD5 && put->size > 0 &&
 	    sim_fault(b->sim, FAULT_PUT_CORRUPT)) {
 		sim_keys_add(&b->store->corrupted, put->key, put->key_len);
@@ -627,12 +727,7 @@ static struct sim_object *store_body(struct sim_bucket *b,
 		r->body[sim_below(b->sim, (uint64_t)put->size)] ^= 1;
 		c = sim_content_copy(r->body, put->size);
 	}
-	if (sim_store_find(b->store, put->key, put->key_len) != NULL)
-		sim_broken(b->sim, "replaced the object %s",
-		    sim_text(put->key, put->key_len));
-	o = sim_store_put(b->store, put->key, put->key_len, c);
-	o->meta_mtime_ns = put->mtime_ns;
-	b->store->written_by_program++;
+	o = store_ours(b, put->key, put->key_len, c, 0, put->mtime_ns);
 	sim_content_unref(c);
 	return o;
 }
@@ -672,6 +767,8 @@ static void put_decide(struct sim_bucket *b, struct sim_request *r)
 	answer(b, r, &result, NULL);
 }
 
+static void part_decide(struct sim_bucket *b, struct sim_request *r);
+
 static void put_step(struct sim_bucket *b, struct sim_request *r)
 {
 	const struct s3_put *put = &r->of.put;
@@ -680,7 +777,10 @@ static void put_step(struct sim_bucket *b, struct sim_request *r)
 	ssize_t got;
 
 	if (r->sent) {
-		put_decide(b, r);
+		if (r->kind == S3_KIND_UPLOAD_PART)
+			part_decide(b, r);
+		else
+			put_decide(b, r);
 		return;
 	}
 	if (r->offset == 0 && fails_at_once(b, r))
@@ -702,6 +802,230 @@ static void put_step(struct sim_bucket *b, struct sim_request *r)
 		b->usage.bytes_out += got;
 	}
 	r->sent = r->offset == put->size;
+}
+
+/*
+ * Uploads in parts
+ */
+
+static struct sim_upload *upload_find(struct sim_bucket *b, const char *id)
+{
+	for (size_t i = 0; i < b->store->upload_count; i++)
+		if (strcmp(b->store->uploads[i]->id, id) == 0)
+			return b->store->uploads[i];
+	return NULL;
+}
+
+static void upload_remove(struct sim_bucket *b, struct sim_upload *u)
+{
+	struct sim_store *store = b->store;
+	size_t at = 0;
+
+	while (store->uploads[at] != u)
+		at++;
+	store->uploads[at] = store->uploads[--store->upload_count];
+	upload_free(u);
+}
+
+static void create_step(struct sim_bucket *b, struct sim_request *r)
+{
+	const struct s3_multipart_create *create = &r->of.create;
+	struct s3_result result = { .outcome = S3_DONE };
+	struct sim_store *store = b->store;
+	struct extra extra = { 0 };
+	struct sim_upload *u;
+	char id[32];
+
+	if (fails_at_once(b, r))
+		return;
+	u = alloc_zero(1, sizeof(*u));
+	snprintf(id, sizeof(id), "u%016" PRIx64, sim_random(b->sim));
+	u->id = alloc_string(id);
+	u->key = alloc_copy(create->key, create->key_len);
+	u->len = create->key_len;
+	u->mtime_ns = create->mtime_ns;
+	ALLOC_GROW(store->uploads, store->upload_count + 1,
+	    store->upload_room);
+	store->uploads[store->upload_count++] = u;
+	if (sim_fault(b->sim, FAULT_PUT_LOST_REPLY)) {
+		end(b, r, S3_FAILED); /* nobody knows of it */
+		return;
+	}
+	extra.upload_id = id;
+	answer(b, r, &result, &extra);
+}
+
+static struct sim_part *part_at(struct sim_upload *u, int number)
+{
+	size_t at = 0;
+
+	while (at < u->count && u->parts[at].number < number)
+		at++;
+	if (at < u->count && u->parts[at].number == number) {
+		sim_content_unref(u->parts[at].content);
+		return &u->parts[at];
+	}
+	ALLOC_GROW(u->parts, u->count + 1, u->room);
+	memmove(u->parts + at + 1, u->parts + at,
+	    (u->count - at) * sizeof(*u->parts));
+	u->count++;
+	return &u->parts[at];
+}
+
+/* It checks what arrives, by its MD5. */
+static const struct sim_part *store_part(struct sim_bucket *b,
+    const struct sim_request *r, struct sim_upload *u)
+{
+	const struct s3_put *put = &r->of.put;
+	struct sim_part *part = part_at(u, put->part_number);
+
+	part->number = put->part_number;
+	part->content = sim_content_copy(r->body, put->size);
+	make_etag(b->store, part->content, 0, part->etag, &part->named);
+	return part;
+}
+
+/* All bytes of a part are with the server. */
+static void part_decide(struct sim_bucket *b, struct sim_request *r)
+{
+	struct s3_result result = { .outcome = S3_DONE };
+	struct sim_upload *u = upload_find(b, r->of.put.upload_id);
+	const struct sim_part *part;
+
+	if (u == NULL || !is_signed_right(b, r)) {
+		end(b, r, u == NULL ? S3_ABSENT : S3_FAILED);
+		return;
+	}
+	part = store_part(b, r, u);
+	if (sim_fault(b->sim, FAULT_PUT_LOST_REPLY)) {
+		end(b, r, S3_FAILED);
+		return;
+	}
+	result.etag = part->named;
+	result.etag.bytes = part->etag;
+	result.etag_not_md5 = b->store->etags == SIM_ETAGS_KMS;
+	answer(b, r, &result, NULL);
+}
+
+/* What is completed is what the program says it has sent, part by part. */
+static struct sim_content *join(struct sim_bucket *b,
+    const struct s3_multipart_complete *complete, const struct sim_upload *u)
+{
+	struct strbuf all = STRBUF_INIT(64 * 1024 * 1024);
+	struct sim_content *c;
+
+	if (complete->count != u->count)
+		sim_broken(b->sim, "completed %zu of %zu parts of %s",
+		    complete->count, u->count, sim_text(u->key, u->len));
+	for (size_t i = 0; i < u->count && i < complete->count; i++) {
+		struct sim_part *part = &u->parts[i];
+
+		part->named.bytes = part->etag;
+		if (part->number != complete->parts[i].number ||
+		    !signature_etag_equal(&part->named,
+			&complete->parts[i].etag))
+			sim_broken(b->sim, "part %d of %s is not the one sent",
+			    part->number, sim_text(u->key, u->len));
+		strbuf_add(&all, part->content->bytes,
+		    (size_t)part->content->size);
+	}
+	c = sim_content_copy(all.buf, (int64_t)all.len);
+	strbuf_release(&all);
+	return c;
+}
+
+static struct sim_object *store_joined(struct sim_bucket *b,
+    const struct s3_multipart_complete *complete, struct sim_upload *u)
+{
+	struct sim_content *c = join(b, complete, u);
+	struct sim_object *o;
+
+	audit_body(b, u->key, u->len, c);
+	o = store_ours(b, u->key, u->len, c, u->count, u->mtime_ns);
+	sim_content_unref(c);
+	upload_remove(b, u);
+	return o;
+}
+
+static void complete_step(struct sim_bucket *b, struct sim_request *r)
+{
+	const struct s3_multipart_complete *complete = &r->of.complete;
+	struct s3_result result = { .outcome = S3_DONE };
+	struct sim_upload *u;
+	const struct sim_object *o;
+
+	if (fails_at_once(b, r))
+		return;
+	u = upload_find(b, complete->upload_id);
+	if (u == NULL) {
+		end(b, r, S3_ABSENT);
+		return;
+	}
+	if (sim_fault(b->sim, FAULT_PUT_RIVAL))
+		write_rival(b, complete->key, complete->key_len, 100);
+	if (sim_fault(b->sim, FAULT_PUT_CONFLICT) ||
+	    sim_store_find(b->store, complete->key, complete->key_len) !=
+	    NULL) {
+		end(b, r, S3_EXISTS);
+		return;
+	}
+	o = store_joined(b, complete, u);
+	if (sim_fault(b->sim, FAULT_PUT_LOST_REPLY)) {
+		end(b, r, S3_FAILED);
+		return;
+	}
+	result.etag = o->sig.etag;
+	result.etag.bytes = o->etag;
+	answer(b, r, &result, NULL);
+}
+
+static void abort_step(struct sim_bucket *b, struct sim_request *r)
+{
+	struct s3_result result = { .outcome = S3_DONE };
+	struct sim_upload *u;
+
+	if (fails_at_once(b, r))
+		return;
+	u = upload_find(b, r->of.abort.upload_id);
+	if (u == NULL) {
+		end(b, r, S3_ABSENT);
+		return;
+	}
+	upload_remove(b, u);
+	answer(b, r, &result, NULL);
+}
+
+/* One to four at a time. */
+static void parts_step(struct sim_bucket *b, struct sim_request *r)
+{
+	struct s3_result result = { .outcome = S3_DONE };
+	struct s3_part listed[4];
+	struct extra extra = { .parts = listed };
+	size_t most = 1 + (size_t)sim_below(b->sim, 4), at = 0;
+	struct sim_upload *u;
+
+	if (fails_at_once(b, r))
+		return;
+	u = upload_find(b, r->of.parts.upload_id);
+	if (u == NULL) {
+		end(b, r, S3_ABSENT);
+		return;
+	}
+	while (at < u->count && u->parts[at].number <= r->of.parts.after)
+		at++;
+	for (; at < u->count && extra.count < most; at++) {
+		struct sim_part *part = &u->parts[at];
+
+		part->named.bytes = part->etag;
+		listed[extra.count++] = (struct s3_part){
+			.number = part->number,
+			.size = part->content->size,
+			.etag = part->named,
+		};
+	}
+	if (at < u->count)
+		extra.next = listed[extra.count - 1].number;
+	answer(b, r, &result, &extra);
 }
 
 /*
@@ -738,6 +1062,10 @@ static void get(struct bucket *bucket, const struct s3_get *request)
 
 	r->of.get = *request;
 	audit_seen(b, "GET", request->key, request->key_len);
+	if (request->length > 0 &&
+	    (request->if_match == NULL || request->if_match->len == 0))
+		sim_broken(b->sim, "a range of %s, of whatever is there",
+		    sim_text(request->key, request->key_len));
 	/* but for what is read back, as it did not arrive as it was sent */
 	if (b->shown != NULL &&
 	    sim_keys_has(&b->shown->local, request->key, request->key_len) &&
@@ -747,22 +1075,57 @@ static void get(struct bucket *bucket, const struct s3_get *request)
 		    sim_text(request->key, request->key_len));
 }
 
+static void audit_upload(struct sim_bucket *b, const char *key, size_t len,
+    bool overwrites_nothing)
+{
+	audit_seen(b, "PUT", key, len);
+	if (!overwrites_nothing)
+		sim_broken(b->sim, "PUT %s without If-None-Match",
+		    sim_text(key, len));
+	if (b->shown != NULL && sim_keys_has(&b->shown->remote, key, len))
+		sim_broken(b->sim, "PUT %s, which is in the bucket",
+		    sim_text(key, len));
+}
+
 static void put(struct bucket *bucket, const struct s3_put *request)
 {
 	struct sim_bucket *b = of(bucket);
-	struct sim_request *r = submit(b, S3_KIND_PUT);
+	struct sim_request *r = submit(b,
+	    request->upload_id != NULL ? S3_KIND_UPLOAD_PART : S3_KIND_PUT);
 
 	r->of.put = *request;
 	r->body = alloc_zero(1, (size_t)request->size + 1);
-	audit_seen(b, "PUT", request->key, request->key_len);
-	if (!request->if_none_match || request->if_match != NULL)
-		sim_broken(b->sim, "PUT %s without If-None-Match",
-		    sim_text(request->key, request->key_len));
-	if (b->shown != NULL &&
-	    sim_keys_has(&b->shown->remote, request->key, request->key_len))
-		sim_broken(b->sim, "PUT %s, which is in the bucket",
-		    sim_text(request->key, request->key_len));
+	audit_upload(b, request->key, request->key_len,
+	    request->upload_id != NULL ||
+		(request->if_none_match && request->if_match == NULL));
 	assert(!b->store->signs == (request->sha256 == NULL));
+}
+
+static void create(struct bucket *bucket,
+    const struct s3_multipart_create *request)
+{
+	submit(of(bucket), S3_KIND_CREATE_UPLOAD)->of.create = *request;
+	audit_upload(of(bucket), request->key, request->key_len, true);
+}
+
+static void complete(struct bucket *bucket,
+    const struct s3_multipart_complete *request)
+{
+	submit(of(bucket), S3_KIND_COMPLETE_UPLOAD)->of.complete = *request;
+	audit_upload(of(bucket), request->key, request->key_len,
+	    request->if_none_match && request->if_match == NULL);
+}
+
+static void abort_upload(struct bucket *bucket,
+    const struct s3_multipart_abort *request)
+{
+	submit(of(bucket), S3_KIND_ABORT_UPLOAD)->of.abort = *request;
+}
+
+static void list_parts(struct bucket *bucket,
+    const struct s3_multipart_parts *request)
+{
+	submit(of(bucket), S3_KIND_LIST_PARTS)->of.parts = *request;
 }
 
 static bool signs_payload(const struct bucket *bucket)
@@ -783,7 +1146,17 @@ static int wait_dead(struct sim_bucket *b, struct error *err)
 {
 	for (size_t i = 0; i < b->count; i++) {
 		struct sim_request *r = b->requests[i];
+		struct sim_upload *u;
 
+		if (r->kind == S3_KIND_UPLOAD_PART && r->sent &&
+		    (u = upload_find(b, r->of.put.upload_id)) != NULL &&
+		    is_signed_right(b, r) && sim_chance(b->sim, 500))
+			store_part(b, r, u);
+		if (r->kind == S3_KIND_COMPLETE_UPLOAD &&
+		    (u = upload_find(b, r->of.complete.upload_id)) != NULL &&
+		    sim_store_find(b->store, u->key, u->len) == NULL &&
+		    sim_chance(b->sim, 500))
+			store_joined(b, &r->of.complete, u);
 		if (r->kind == S3_KIND_PUT && r->sent && !r->lost_412 &&
 		    sim_store_find(b->store, r->of.put.key,
 			r->of.put.key_len) == NULL &&
@@ -801,6 +1174,11 @@ static void step_one(struct sim_bucket *b)
 		[S3_KIND_LIST] = list_step,
 		[S3_KIND_GET] = get_step,
 		[S3_KIND_PUT] = put_step,
+		[S3_KIND_UPLOAD_PART] = put_step,
+		[S3_KIND_CREATE_UPLOAD] = create_step,
+		[S3_KIND_COMPLETE_UPLOAD] = complete_step,
+		[S3_KIND_ABORT_UPLOAD] = abort_step,
+		[S3_KIND_LIST_PARTS] = parts_step,
 	};
 	struct sim_request *r = b->requests[sim_below(b->sim, b->count)];
 
@@ -850,6 +1228,10 @@ static const struct bucket_ops ops = {
 	.list = list,
 	.get = get,
 	.put = put,
+	.create = create,
+	.complete = complete,
+	.abort = abort_upload,
+	.parts = list_parts,
 	.signs_payload = signs_payload,
 	.wait = bucket_wait,
 	.wake = wake,

@@ -30,6 +30,21 @@ struct sim_object {
 	bool etag_not_md5;
 };
 
+/* An upload in parts, until it is completed or aborted. */
+struct sim_upload {
+	char *id;
+	char *key;
+	size_t len;
+	int64_t mtime_ns;
+	struct sim_part {
+		int number;
+		struct sim_content *content;
+		unsigned char etag[ETAG_MAX];
+		struct etag named; /* its bytes are in ${etag} */
+	} *parts; /* in order */
+	size_t count, room;
+};
+
 struct sim_store {
 	struct sim *sim;
 	const char *prefix;
@@ -37,6 +52,8 @@ struct sim_store {
 	bool signs;                 /* wants SHA-256 of payloads */
 	struct sim_object *objects; /* in key order */
 	size_t count, room;
+	struct sim_upload **uploads;
+	size_t upload_count, upload_room;
 	struct sim_history history;
 	int64_t written_by_program;
 	struct sim_keys corrupted;  /* of them, not as they were sent */

@@ -54,6 +54,8 @@ enum sim_fault {
 	FAULT_PUBLISH_EXISTS, /* somebody takes the name at the last moment */
 	FAULT_PUBLISH_UNSURE, /* linked, then the directory could not be synced
 			       */
+	FAULT_SYNC,           /* of what a download has so far */
+	FAULT_GET_NO_RANGES,  /* the whole object comes instead */
 	FAULT_PUBLISH_EDITED, /* edited between the link and the look at it */
 	SIM_FAULT_COUNT
 };

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "manifest/resume.h"
 #include "sync/transfer.h"
 
 #define STOP_MAX_NS (5 * CLOCK_SECOND)
@@ -131,6 +132,8 @@ void sim_machine_restart(struct sim_machine *m)
 
 	manifest_close(m->manifest);
 	files_remove(m);
+	if (sim_chance(sim, 300))
+		sim_tree_lose_power(&m->tree);
 	if (!sim_chance(sim, 50))
 		files_put(m, sim_chance(sim, 200) ? &m->before : &m->killed);
 	sim->dead = false;
@@ -317,9 +320,9 @@ static int transfer(struct sim_machine *m, bool patient,
 		.bucket = &m->bucket.base,
 		.manifest = m->manifest,
 		.jobs = m->pair->jobs,
-		.multipart_threshold = INT64_MAX,
-		.part_size = INT64_C(16) << 20,
 		.settle_ns = m->pair->settle_ns,
+		.multipart_threshold = m->pair->multipart_threshold,
+		.part_size = m->pair->part_size,
 		.patient = patient,
 		.planned = found->up + found->down,
 		.planned_bytes = found->bytes_up + found->bytes_down,
@@ -329,8 +332,6 @@ static int transfer(struct sim_machine *m, bool patient,
 	struct transfer_result result;
 	int status;
 
-	if (request.planned == 0)
-		return 0;
 	status = transfer_run(&request, &result, err);
 	if (result.uploaded + result.downloaded != m->transferred)
 		sim_broken(m->sim, "transfers are not counted right");
@@ -341,8 +342,42 @@ static int transfer(struct sim_machine *m, bool patient,
 	return status;
 }
 
+/* The temporary files that a row of the manifest names. */
+struct names {
+	const char *wanted;
+	bool found;
+};
+
+static void look_for_name(void *arg, const struct manifest_download *download)
+{
+	struct names *names = arg;
+
+	names->found |= strcmp(download->name, names->wanted) == 0;
+}
+
+static bool is_named(void *arg, const char *name)
+{
+	const struct sim_machine *m = arg;
+	struct names names = { .wanted = name };
+	struct error err = ERROR_INIT;
+
+	if (manifest_resume_downloads(m->manifest, look_for_name, &names,
+		&err) < 0)
+		abort();
+	return names.found;
+}
+
+static void check_temps(struct sim_machine *m)
+{
+	for (size_t i = 0; i < m->tree.temp_count; i++)
+		if (!is_named(m, m->tree.temps[i]->name))
+			sim_broken(m->sim, "%s is left, and nothing names it",
+			    m->tree.temps[i]->name);
+}
+
 static void check_tidy(struct sim_machine *m)
 {
+	check_temps(m);
 	if (m->tree.open_readers != 0 || m->tree.open_writers != 0)
 		sim_broken(m->sim, "files were left open");
 	for (size_t i = 0; i < m->bucket.count; i++)
@@ -363,6 +398,7 @@ static void run(struct sim_machine *m, bool patient, bool exact)
 	struct error err = ERROR_INIT;
 	int status;
 
+	sim_tree_sweep(&m->tree, is_named, m);
 	if (manifest_run_begin(m->manifest, row.started_ns, &row.id, &err) < 0)
 		abort();
 	status = survey(m, exact, &found, &err);
@@ -378,11 +414,20 @@ static void run(struct sim_machine *m, bool patient, bool exact)
 		sim_broken(m->sim, "the run row: %s", err.text);
 }
 
+static int64_t writes_of(const struct s3_usage *usage)
+{
+	return usage->requests[S3_KIND_PUT] +
+	    usage->requests[S3_KIND_CREATE_UPLOAD] +
+	    usage->requests[S3_KIND_UPLOAD_PART] +
+	    usage->requests[S3_KIND_COMPLETE_UPLOAD] +
+	    usage->requests[S3_KIND_ABORT_UPLOAD];
+}
+
 void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 {
 	const struct s3_usage *usage = &m->bucket.usage;
 	const int64_t gets = usage->requests[S3_KIND_GET];
-	const int64_t puts = usage->requests[S3_KIND_PUT];
+	const int64_t puts = writes_of(usage);
 
 	/* What the last cycle left is not of this one. */
 	m->bucket.base.ops->abort_all(&m->bucket.base);
@@ -395,7 +440,7 @@ void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 	sim_event(m->sim, "cycle%s", patient ? ", patient" : "");
 	run(m, patient, exact);
 	m->gets = usage->requests[S3_KIND_GET] - gets;
-	m->puts = usage->requests[S3_KIND_PUT] - puts;
+	m->puts = writes_of(usage) - puts;
 	if (m->sim->dead)
 		return;
 	check_tidy(m);
@@ -460,10 +505,13 @@ static void check_idle(struct sim_machine *m)
 void sim_machine_check_converged(struct sim_machine *m)
 {
 	const struct sim_model model = model_of(m);
+	struct error err = ERROR_INIT;
 	struct sim_table table;
 
 	sim_table_read(&table, m->manifest);
 	sim_model_check_converged(&model, &table);
 	sim_table_release(&table);
+	if (m->tree.temp_count > 0 || manifest_resume_any(m->manifest, &err))
+		sim_broken(m->sim, "a transfer is still to be gone on with");
 	check_idle(m);
 }

@@ -27,6 +27,7 @@ struct sim_pair { /* the options of the pair, for all machines alike */
 	struct conf_words done_suffixes;
 	int64_t settle_ns;
 	size_t jobs;
+	int64_t multipart_threshold, part_size;
 };
 
 struct sim_machine {

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,8 +77,20 @@ static void inode_stop_writer(struct sim_inode *i)
  * Names
  */
 
+static void temp_free(struct sim_temp *f)
+{
+	free(f->bytes);
+	free(f->synced);
+	free(f);
+}
+
 void sim_tree_release(struct sim_tree *t)
 {
+	for (size_t i = 0; i < t->temp_count; i++)
+		temp_free(t->temps[i]);
+	free(t->temps);
+	t->temps = NULL;
+	t->temp_count = t->temp_room = 0;
 	for (size_t i = 0; i < t->count; i++) {
 		free(t->nodes[i].key);
 		inode_unref(t->nodes[i].inode);
@@ -742,11 +756,88 @@ static void read_close(struct tree_reader *r)
 
 struct tree_writer {
 	struct sim_tree *t;
-	unsigned char *bytes;
-	int64_t size, room;
+	struct sim_temp *file;
 	int64_t mtime_ns;
 	bool finished;
 };
+
+static struct sim_temp *temp_new(int64_t room)
+{
+	struct sim_temp *f = alloc_zero(1, sizeof(*f));
+
+	f->room = room;
+	f->synced_size = -1;
+	f->bytes = alloc_zero(1, (size_t)room + 1);
+	f->synced = alloc_zero(1, (size_t)room + 1);
+	return f;
+}
+
+static struct sim_temp *temp_find(struct sim_tree *t, const char *name)
+{
+	for (size_t i = 0; i < t->temp_count; i++)
+		if (strcmp(t->temps[i]->name, name) == 0)
+			return t->temps[i];
+	return NULL;
+}
+
+/* It loses its name; the file is still there. */
+static void temp_unlink(struct sim_tree *t, struct sim_temp *f)
+{
+	size_t at = 0;
+
+	while (t->temps[at] != f)
+		at++;
+	t->temps[at] = t->temps[--t->temp_count];
+	f->name[0] = '\0';
+}
+
+void sim_tree_sweep(struct sim_tree *t, bool (*keep)(void *arg,
+    const char *name), void *arg)
+{
+	for (size_t i = t->temp_count; i-- > 0;) {
+		struct sim_temp *f = t->temps[i];
+
+		if (keep(arg, f->name))
+			continue;
+		temp_unlink(t, f);
+		temp_free(f);
+	}
+}
+
+void sim_tree_lose_power(struct sim_tree *t)
+{
+	for (size_t i = t->temp_count; i-- > 0;) {
+		struct sim_temp *f = t->temps[i];
+
+		if (f->synced_size < 0) {
+			temp_unlink(t, f);
+			temp_free(f);
+			continue;
+		}
+		memcpy(f->bytes, f->synced, (size_t)f->room);
+		f->size = f->synced_size;
+	}
+}
+
+static int open_fails(struct sim_tree *t, struct error *err)
+{
+	sim_step(t->sim);
+	if (dead(t, err) < 0)
+		return -1;
+	if (sim_fault(t->sim, FAULT_WRITE_OPEN))
+		return error_sys(err, ERROR_LOCAL, EACCES, "no temporary file");
+	return 0;
+}
+
+static struct tree_writer *writer_new(struct sim_tree *t, struct sim_temp *f)
+{
+	struct tree_writer *w = alloc_zero(1, sizeof(*w));
+
+	w->t = t;
+	w->file = f;
+	t->open_writers++;
+	return w;
+}
 
 static int write_open(struct tree *tree, int64_t size, struct tree_writer **w,
     struct error *err)
@@ -754,50 +845,88 @@ static int write_open(struct tree *tree, int64_t size, struct tree_writer **w,
 	struct sim_tree *t = (struct sim_tree *)tree;
 
 	*w = NULL;
-	sim_step(t->sim);
-	if (dead(t, err) < 0)
+	if (open_fails(t, err) < 0)
 		return -1;
-	if (sim_fault(t->sim, FAULT_WRITE_OPEN))
-		return error_sys(err, ERROR_LOCAL, EACCES, "no temporary file");
-	*w = alloc_zero(1, sizeof(**w));
-	(*w)->t = t;
-	(*w)->room = size;
-	(*w)->bytes = alloc_zero(1, (size_t)size + 1);
-	t->open_writers++;
+	*w = writer_new(t, temp_new(size));
 	return 0;
+}
+
+static int write_open_named(struct tree *tree, int64_t size,
+    char name[TREE_TEMPORARY_SIZE], struct tree_writer **w, struct error *err)
+{
+	struct sim_tree *t = (struct sim_tree *)tree;
+	struct sim_temp *f;
+	bool kept;
+
+	*w = NULL;
+	if (open_fails(t, err) < 0)
+		return -1;
+	f = temp_find(t, name);
+	kept = f != NULL;
+	if (!kept) {
+		f = temp_new(size);
+		snprintf(f->name, sizeof(f->name), "get-%016" PRIx64,
+		    sim_random(t->sim));
+		snprintf(name, TREE_TEMPORARY_SIZE, "%s", f->name);
+		ALLOC_GROW(t->temps, t->temp_count + 1, t->temp_room);
+		t->temps[t->temp_count++] = f;
+	}
+	if (f->room != size)
+		sim_broken(t->sim, "went on in another object's file");
+	sim_event(t->sim, "%s %s", kept ? "gone on in" : "begun", name);
+	*w = writer_new(t, f);
+	return kept;
 }
 
 static int write_at(struct tree_writer *w, int64_t offset, const void *buf,
     size_t len, struct error *err)
 {
+	struct sim_temp *f = w->file;
+
 	sim_step(w->t->sim);
 	if (dead(w->t, err) < 0)
 		return -1;
-	assert(!w->finished && offset + (int64_t)len <= w->room);
+	assert(!w->finished && offset + (int64_t)len <= f->room);
 	if (sim_fault(w->t->sim, FAULT_NO_SPACE))
 		return error_sys(err, ERROR_LOCAL, ENOSPC, "cannot write");
 	if (sim_fault(w->t->sim, FAULT_WRITE))
 		return error_sys(err, ERROR_LOCAL, EIO, "cannot write");
-	memcpy(w->bytes + offset, buf, len);
-	if (w->size < offset + (int64_t)len)
-		w->size = offset + (int64_t)len;
+	memcpy(f->bytes + offset, buf, len);
+	if (f->size < offset + (int64_t)len)
+		f->size = offset + (int64_t)len;
 	return 0;
 }
 
 static ssize_t write_read_at(struct tree_writer *w, int64_t offset, void *buf,
     size_t len, struct error *err)
 {
-	int64_t left = w->size - offset;
+	int64_t left = w->file->size - offset;
 
 	sim_step(w->t->sim);
 	if (dead(w->t, err) < 0)
 		return -1;
 	if (sim_fault(w->t->sim, FAULT_REREAD))
 		return error_sys(err, ERROR_LOCAL, EIO, "cannot read back");
+	if (left <= 0)
+		return 0;
 	if ((int64_t)len > left)
 		len = (size_t)left;
-	memcpy(buf, w->bytes + offset, len);
+	memcpy(buf, w->file->bytes + offset, len);
 	return (ssize_t)len;
+}
+
+static int write_sync(struct tree_writer *w, struct error *err)
+{
+	struct sim_temp *f = w->file;
+
+	sim_step(w->t->sim);
+	if (dead(w->t, err) < 0)
+		return -1;
+	if (sim_fault(w->t->sim, FAULT_SYNC))
+		return error_sys(err, ERROR_NO_SPACE, EIO, "cannot sync");
+	memcpy(f->synced, f->bytes, (size_t)f->room);
+	f->synced_size = f->size;
+	return 0;
 }
 
 static int write_finish(struct tree_writer *w, int64_t mtime_ns,
@@ -811,13 +940,35 @@ static int write_finish(struct tree_writer *w, int64_t mtime_ns,
 	return 0;
 }
 
-static void write_abandon(struct tree_writer *w)
+/* A name outlives who is killed. */
+static void write_keep(struct tree_writer *w)
 {
 	if (w == NULL)
 		return;
 	w->t->open_writers--;
-	free(w->bytes);
+	if (w->file->name[0] == '\0')
+		temp_free(w->file);
 	free(w);
+}
+
+static void write_abandon(struct tree_writer *w)
+{
+	if (w != NULL && w->file->name[0] != '\0' && !w->t->sim->dead)
+		temp_unlink(w->t, w->file);
+	write_keep(w);
+}
+
+static void write_forget(struct tree *tree, const char *name)
+{
+	struct sim_tree *t = (struct sim_tree *)tree;
+	struct sim_temp *f;
+
+	sim_step(t->sim);
+	f = t->sim->dead ? NULL : temp_find(t, name);
+	if (f == NULL)
+		return;
+	temp_unlink(t, f);
+	temp_free(f);
 }
 
 static int publish_check(struct sim_tree *t, struct tree_publication *p)
@@ -870,7 +1021,8 @@ static void audit_publication(struct sim_tree *t,
 static void give_name(struct sim_tree *t, struct tree_publication *p,
     const struct tree_writer *w)
 {
-	struct sim_content *c = sim_content_copy(w->bytes, w->size);
+	struct sim_content *c =
+	    sim_content_copy(w->file->bytes, w->file->size);
 	struct sim_inode *inode = inode_new(t, c);
 	struct local_sig set;
 
@@ -946,6 +1098,10 @@ static const struct tree_ops ops = {
 	.write_read_at = write_read_at,
 	.write_finish = write_finish,
 	.write_abandon = write_abandon,
+	.write_open_named = write_open_named,
+	.write_sync = write_sync,
+	.write_keep = write_keep,
+	.write_forget = write_forget,
 	.publish = publish,
 	.free = tree_free,
 };

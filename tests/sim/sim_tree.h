@@ -19,6 +19,13 @@ struct sim_inode {
 	struct sim_content *whole; /* … this */
 };
 
+/* A temporary file; what was not synced may be lost with the power. */
+struct sim_temp {
+	char name[TREE_TEMPORARY_SIZE]; /* "": it is gone with its writer */
+	unsigned char *bytes, *synced;  /* ${room} of each */
+	int64_t size, synced_size, room;
+};
+
 enum sim_kind { SIM_FILE, SIM_DIR, SIM_OTHER };
 
 struct sim_node {
@@ -36,6 +43,8 @@ struct sim_tree {
 	const struct sim_history *objects; /* what may be published; or NULL */
 	struct sim_node *nodes;            /* in the order of bytes */
 	size_t count, room;
+	struct sim_temp **temps; /* those that have a name */
+	size_t temp_count, temp_room;
 	struct sim_history history;
 	int64_t slow_ns; /* so long do slow writers take; 0: there are none */
 	uint64_t next_ino;
@@ -66,6 +75,11 @@ bool sim_tree_rename(struct sim_tree *t, const char *from, size_t from_len,
     const char *to, size_t to_len); /* a file */
 void sim_tree_remove(struct sim_tree *t, const char *key, size_t len);
 void sim_tree_lock(struct sim_tree *t, const char *key, size_t len, bool lock);
+/* What a killed run left is removed, but for what ${keep} names. */
+void sim_tree_sweep(struct sim_tree *t, bool (*keep)(void *arg,
+    const char *name), void *arg);
+/* What was not synced is as if it had never been written. */
+void sim_tree_lose_power(struct sim_tree *t);
 /* Slow writers whose time has come end. */
 void sim_tree_settle(struct sim_tree *t);
 

@@ -307,6 +307,7 @@ static void test_all_values(void **state)
 	     "sse_kms_key_id = alias/mine\nacl = bucket-owner-read\n"
 	     "content_type = text/x-all;charset=utf-8\nchecksum = crc64nvme\n"
 	     "requester_pays = yes\netags = opaque\nprobe = no\n"
+	     "multipart_threshold = 5G\npart_size = 5M\n"
 	     "timeout = 1m\nattempts = 1\nstate = /var/x.db\n");
 	p = load();
 	assert_int_equal(strncmp(p->local, here, strlen(here)), 0);
@@ -332,6 +333,8 @@ static void test_all_values(void **state)
 	assert_int_equal(p->checksum, S3_CHECKSUM_CRC64NVME);
 	assert_true(p->requester_pays);
 	assert_true(p->etags_opaque);
+	assert_int_equal(p->multipart_threshold, INT64_C(5) << 30);
+	assert_int_equal(p->part_size, 5 << 20);
 	assert_int_equal(p->timeout_ns, 60 * CLOCK_SECOND);
 	assert_int_equal(p->attempts, 1);
 	assert_string_equal(p->state, "/var/x.db");
@@ -356,6 +359,8 @@ static void test_bad_lines(void **state)
 	refuse_line("attempts = 99999999999999999999", "from 1 to 100");
 	refuse_line("bwlimit_up = fast", "neither 'off' nor bytes per second");
 	refuse_line("bwlimit_down = 1023", "at least 1K");
+	refuse_line("part_size = 4M", "'4M' is not a size like 16M from 5M");
+	refuse_line("multipart_threshold = 6G", "from 5M to 5G");
 	refuse_line("mode = update", "knows only 'existence'");
 	refuse_line("addressing = dns", "none of auto, path, virtual");
 	refuse_line("probe = perhaps", "none of no, yes");

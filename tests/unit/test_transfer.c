@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "manifest/resume.h"
 #include "sim_fixture.h"
 #include "sync/survey.h"
 #include "sync/transfer_internal.h"
@@ -20,6 +21,7 @@
 struct fixture {
 	struct sim_fixture world;
 	int64_t settle_ns;
+	int64_t threshold, part_size;
 	bool patient;
 	volatile sig_atomic_t stop;
 	size_t jobs;
@@ -28,6 +30,8 @@ struct fixture {
 	struct transfer_result result;
 	int status;
 	int transferred, failed, deferred;
+	int large_at; /* so many were transferred before "large" */
+	size_t most_requests; /* at once */
 	struct cycle_progress progress;
 	int64_t failed_next_ns; /* when the last failure is tried again */
 };
@@ -35,11 +39,13 @@ struct fixture {
 static void count_transferred(void *arg, enum decide_action action,
     const char *key, size_t key_len, int64_t bytes)
 {
+	struct fixture *f = arg;
+
 	(void)action;
-	(void)key;
-	(void)key_len;
 	(void)bytes;
-	((struct fixture *)arg)->transferred++;
+	if (key_len == 5 && memcmp(key, "large", 5) == 0)
+		f->large_at = f->transferred;
+	f->transferred++;
 }
 
 static void count_failed(void *arg, enum decide_action action, const char *key,
@@ -79,6 +85,8 @@ static int setup(void **state)
 	struct fixture *f = alloc_zero(1, sizeof(*f));
 
 	f->jobs = 4;
+	f->threshold = INT64_MAX;
+	f->part_size = 1;
 	*state = f;
 	return sim_fixture_init(&f->world);
 }
@@ -150,9 +158,9 @@ static int perform(struct fixture *f)
 		.bucket = &f->world.bucket.base,
 		.manifest = f->world.manifest,
 		.jobs = f->jobs,
-		.multipart_threshold = INT64_MAX,
-		.part_size = INT64_C(16) << 20,
 		.settle_ns = f->settle_ns,
+		.multipart_threshold = f->threshold,
+		.part_size = f->part_size,
 		.patient = f->patient,
 		.planned = f->found.up + f->found.down,
 		.planned_bytes = f->found.bytes_up + f->found.bytes_down,
@@ -1264,6 +1272,450 @@ static void stopping_loses_nothing(void **state)
 	assert_agreed(f, 30);
 }
 
+/*
+ * Downloads in ranges
+ */
+
+#define PART (64 * 1024)
+#define PARTS 10 /* of LARGE */
+
+static void in_ranges(struct fixture *f)
+{
+	f->threshold = f->part_size = PART;
+	f->patient = true;
+}
+
+static int64_t asked(struct fixture *f)
+{
+	int64_t *counted = &f->world.bucket.usage.requests[S3_KIND_GET];
+	int64_t count = *counted;
+
+	*counted = 0;
+	return count;
+}
+
+static bool is_begun(struct fixture *f, const char *key)
+{
+	struct manifest_download row;
+	int found = manifest_resume_download_find(f->world.manifest, key,
+	    strlen(key), &row, &f->world.error);
+
+	assert_true(found >= 0);
+	assert_int_equal(found, f->world.tree.temp_count);
+	if (found > 0)
+		assert_string_equal(row.name, f->world.tree.temps[0]->name);
+	return found > 0;
+}
+
+static void a_large_object_comes_in_ranges(void **state)
+{
+	struct fixture *f = *state;
+
+	in_ranges(f);
+	have_object(f, "k", LARGE);
+	sim_store_find(&f->world.store, "k", 1)->meta_mtime_ns = 77;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), PARTS);
+	assert_int_equal(f->result.bytes_down, LARGE);
+	assert_synced(f, "k");
+	assert_false(is_begun(f, "k"));
+	assert_int_equal(
+	    sim_tree_find(&f->world.tree, "k", 1)->inode->sig.mtime_ns, 77);
+	assert_agreed(f, 1);
+}
+
+static void sizes_around_the_threshold(void **state)
+{
+	static const struct {
+		int64_t size;
+		int gets;
+	} cases[] = {
+		{ 0, 1 },
+		{ 2 * PART - 1, 1 },
+		{ 2 * PART, 2 },
+		{ 2 * PART + 1, 3 },
+		{ 3 * PART - 1, 3 },
+		{ 3 * PART, 3 },
+	};
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	f->threshold = 2 * PART;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		have_object(f, key, cases[i].size);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(asked(f), cases[i].gets);
+		assert_synced(f, key);
+	}
+	f->part_size = 3 * PART; /* one range would be the whole */
+	have_object(f, "k", 3 * PART);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), 1);
+	assert_synced(f, "k");
+}
+
+static void parts_grow_so_that_they_are_not_too_many(void **state)
+{
+	const int64_t mib = 1 << 20, limit = 10000 * (5 * mib);
+
+	(void)state;
+	assert_int_equal(transfer_parts_size(5 * mib, 1), 5 * mib);
+	assert_int_equal(transfer_parts_size(5 * mib, limit), 5 * mib);
+	assert_int_equal(transfer_parts_size(5 * mib, limit + 1), 6 * mib);
+	assert_int_equal(transfer_parts_size(5 * mib, 5 * mib * mib),
+	    525 * mib); /* 5 TiB */
+}
+
+static void note_requests(void *arg)
+{
+	struct fixture *f = arg;
+
+	if (f->world.bucket.count > f->most_requests)
+		f->most_requests = f->world.bucket.count;
+}
+
+static void ranges_share_the_slots(void **state)
+{
+	static const size_t jobs[] = { 1, 3, 20 };
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	f->world.sim.world = note_requests;
+	f->world.sim.arg = f;
+	for (size_t i = 0; i < 3; i++) {
+		f->jobs = jobs[i];
+		f->most_requests = 0;
+		snprintf(key, sizeof(key), "%zu", i);
+		have_object(f, key, LARGE);
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+		assert_int_equal(f->most_requests, jobs[i] < 8 ? jobs[i] : 8);
+	}
+	for (int i = 0; i < 5; i++) {
+		snprintf(key, sizeof(key), "large%d", i);
+		have_object(f, key, LARGE);
+	}
+	f->most_requests = 0;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->most_requests, 20);
+	assert_agreed(f, 8);
+}
+
+/* Neither starves the other, whichever comes first. */
+static void small_ones_and_ranges_take_turns(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	f->part_size = LARGE / 30;
+	f->jobs = 2;
+	have_object(f, "large", LARGE);
+	for (int i = 0; i < 60; i++) {
+		snprintf(key, sizeof(key), "%c%02d", i % 2 ? 'a' : 'z', i);
+		have_object(f, key, 5);
+	}
+	assert_int_equal(cycle(f), 0);
+	assert_in_range(f->large_at, 40, 58);
+	assert_agreed(f, 61);
+}
+
+/* Whatever request fails, the next cycle asks for what is missing only. */
+static void each_range_may_fail(void **state)
+{
+	static const enum sim_fault faults[] = { FAULT_FAILED, FAULT_DENIED,
+		FAULT_GET_CUT, FAULT_WRITE };
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	for (unsigned i = 0; i < 4 * PARTS; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, LARGE);
+		sim_script(&f->world.sim, faults[i / PARTS], i % PARTS, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_true(is_begun(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+		assert_false(is_begun(f, key));
+		/* those that were under way when it failed */
+		assert_in_range(asked(f), PARTS, PARTS + f->jobs);
+	}
+}
+
+static void a_range_that_starts_over(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	for (unsigned i = 0; i < PARTS; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, LARGE);
+		sim_script(&f->world.sim, FAULT_RETRIED, i, 2);
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+		assert_int_equal(asked(f), PARTS + 2);
+	}
+}
+
+static void an_object_that_is_replaced_between_ranges(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	for (unsigned i = 0; i < PARTS; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, LARGE);
+		sim_script(&f->world.sim, FAULT_GET_RIVAL, i, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->deferred, 1);
+		assert_false(is_file(f, key));
+		assert_false(is_begun(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
+static void a_server_without_ranges(void **state)
+{
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	for (unsigned i = 0; i < PARTS; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, LARGE);
+		sim_script(&f->world.sim, FAULT_GET_NO_RANGES, i, 100);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed + f->deferred, 0);
+		assert_synced(f, key);
+		assert_false(is_begun(f, key));
+	}
+	asked(f);
+	f->jobs = 1; /* and it is not asked twice in one run */
+	have_object(f, "a", LARGE);
+	have_object(f, "b", LARGE);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), 3);
+}
+
+static void etags_of_what_came_in_ranges(void **state)
+{
+	static const enum sim_etags kinds[] = { SIM_ETAGS_KMS,
+		SIM_ETAGS_OPAQUE };
+	struct fixture *f = *state;
+
+	in_ranges(f);
+	for (size_t i = 0; i < 2; i++) {
+		const char *key = i == 0 ? "0" : "1";
+
+		f->world.store.etags = kinds[i];
+		have_object(f, key, LARGE);
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+		assert_memory_equal(entry(f, key)->md5,
+		    sim_store_find(&f->world.store, key, 1)->content->md5, 16);
+	}
+}
+
+/* It cannot be told which range it was. */
+static void a_corrupt_range_costs_all_of_it(void **state)
+{
+	struct fixture *f = *state;
+
+	in_ranges(f);
+	have_object(f, "k", LARGE);
+	sim_script(&f->world.sim, FAULT_GET_CORRUPT, 4, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_false(is_file(f, "k"));
+	assert_false(is_begun(f, "k"));
+	assert_int_equal(cycle(f), 0);
+	assert_synced(f, "k");
+}
+
+/* A full disk needs the room; what cannot be synced or read is of no use. */
+static void what_is_not_gone_on_with(void **state)
+{
+	static const enum sim_fault faults[] = { FAULT_NO_SPACE, FAULT_REREAD,
+		FAULT_SYNC };
+	struct fixture *f = *state;
+	char key[16];
+
+	in_ranges(f);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		have_object(f, key, LARGE);
+		sim_script(&f->world.sim, faults[i], 0, 1);
+		if (faults[i] == FAULT_SYNC)
+			sim_script(&f->world.sim, FAULT_FAILED, 5, 1);
+		assert_int_equal(cycle(f), 0);
+		assert_int_equal(f->failed, 1);
+		assert_false(is_begun(f, key));
+		assert_int_equal(cycle(f), 0);
+		assert_synced(f, key);
+	}
+}
+
+/* Leaves some of "k" on the disk. */
+static void begin_and_fail(struct fixture *f)
+{
+	in_ranges(f);
+	have_object(f, "k", LARGE);
+	sim_script(&f->world.sim, FAULT_FAILED, 6, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_true(is_begun(f, "k"));
+	asked(f);
+}
+
+static void what_was_begun_and_is_not_wanted_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_fail(f);
+	sim_store_remove(&f->world.store, "k", 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->found.up + f->found.down, 0);
+	assert_false(is_begun(f, "k"));
+
+	begin_and_fail(f);
+	have_file(f, "k", 5);
+	assert_int_equal(cycle(f), 0);
+	assert_false(is_begun(f, "k"));
+}
+
+static void what_was_begun_of_another_object_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_fail(f);
+	have_object(f, "k", LARGE);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), PARTS);
+	assert_synced(f, "k");
+}
+
+static void what_was_begun_waits_for_its_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_fail(f);
+	f->patient = false;
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), 0);
+	assert_true(is_begun(f, "k"));
+}
+
+static void a_temporary_file_that_was_removed(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_fail(f);
+	f->world.tree.base.ops->write_forget(&f->world.tree.base,
+	    f->world.tree.temps[0]->name);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), PARTS);
+	assert_synced(f, "k");
+}
+
+/* The ranges are as they were begun, whatever the options say now. */
+static void other_part_sizes_than_it_was_begun_with(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_and_fail(f);
+	f->part_size = 1000;
+	assert_int_equal(cycle(f), 0);
+	assert_in_range(asked(f), 1, PARTS - 1);
+	assert_synced(f, "k");
+}
+
+/* But for the object's time, which a reply must tell. */
+static void all_of_it_was_on_the_disk(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned char all[] = { 0xff, 0x03 };
+	struct manifest_download row;
+	struct sim_object *o;
+	struct sim_temp *temp;
+
+	begin_and_fail(f);
+	o = sim_store_find(&f->world.store, "k", 1);
+	o->meta_mtime_ns = 77;
+	temp = f->world.tree.temps[0];
+	memcpy(temp->bytes, o->content->bytes, LARGE);
+	temp->size = LARGE;
+	assert_int_equal(manifest_resume_download_find(f->world.manifest, "k",
+	    1, &row, &f->world.error), 1);
+	assert_int_equal(row.done_len, sizeof(all));
+	row.done = all;
+	assert_int_equal(
+	    manifest_resume_download_put(f->world.manifest, &row), 0);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(asked(f), 1);
+	assert_synced(f, "k");
+	assert_int_equal(
+	    sim_tree_find(&f->world.tree, "k", 1)->inode->sig.mtime_ns, 77);
+}
+
+/* What is whole by then is on the disk, and in the manifest. */
+static void stopping_keeps_what_has_come(void **state)
+{
+	struct fixture *f = *state;
+	struct manifest_download row;
+	int64_t asked_ns;
+
+	in_ranges(f);
+	for (int i = 0; i < 10; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%d", i);
+		have_object(f, key, LARGE);
+	}
+	plan(f);
+	f->world.sim.dials[FAULT_RETRIED].per_mille = 500; /* slow */
+	f->world.sim.world = stop_now;
+	f->world.sim.arg = f;
+	asked_ns = f->world.sim.mono_ns;
+	assert_int_equal(perform(f), 0);
+	assert_true(f->result.stopped);
+	assert_true(f->world.sim.mono_ns - asked_ns < 5 * CLOCK_SECOND);
+	assert_int_equal(f->failed, 0);
+	assert_in_range(f->world.tree.temp_count, 1, f->jobs);
+	assert_int_equal(manifest_resume_download_find(f->world.manifest, "0",
+	    1, &row, &f->world.error), 1);
+	assert_true(row.done[0] != 0);
+	f->world.sim.dials[FAULT_RETRIED].per_mille = 0;
+	f->world.sim.world = NULL;
+	f->stop = 0;
+	asked(f);
+	assert_int_equal(cycle(f), 0);
+	assert_true(asked(f) < 10 * PARTS);
+	assert_agreed(f, 10);
+}
+
+static void without_room_the_next_ones_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	in_ranges(f);
+	have_object(f, "a", LARGE);
+	have_object(f, "b", LARGE);
+	f->jobs = 1;
+	sim_script(&f->world.sim, FAULT_NO_SPACE, 0, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_int_equal(f->failed, 1);
+	assert_int_equal(f->result.waiting, 1);
+	assert_int_equal(cycle(f), 0);
+	assert_agreed(f, 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1321,6 +1773,26 @@ int main(void)
 		T(progress_comes_to_an_end),
 		T(a_manifest_that_cannot_be_written_ends_it),
 		T(stopping_loses_nothing),
+		T(a_large_object_comes_in_ranges),
+		T(sizes_around_the_threshold),
+		T(parts_grow_so_that_they_are_not_too_many),
+		T(ranges_share_the_slots),
+		T(small_ones_and_ranges_take_turns),
+		T(each_range_may_fail),
+		T(a_range_that_starts_over),
+		T(an_object_that_is_replaced_between_ranges),
+		T(a_server_without_ranges),
+		T(etags_of_what_came_in_ranges),
+		T(a_corrupt_range_costs_all_of_it),
+		T(what_is_not_gone_on_with),
+		T(what_was_begun_and_is_not_wanted_is_dropped),
+		T(what_was_begun_of_another_object_is_dropped),
+		T(what_was_begun_waits_for_its_turn),
+		T(a_temporary_file_that_was_removed),
+		T(other_part_sizes_than_it_was_begun_with),
+		T(all_of_it_was_on_the_disk),
+		T(stopping_keeps_what_has_come),
+		T(without_room_the_next_ones_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void opening_writes_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(tree_fs_identity(tree, &id, &err), 0);
-	assert_int_equal(tree_fs_sweep(tree, &err), 0);
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
 	assert_int_equal(rmdir(root), 0);
 	assert_int_equal(mkdir(root, 0777), 0);
 }
@@ -170,7 +170,7 @@ static void a_sweep_removes_only_what_is_ours(void **state)
 	make_file(".s3sync/tmp/get-0123456789abcdef", "half");
 	make_file(".s3sync/tmp/get-1", "half");
 	make_file(".s3sync/tmp/old-1", "the only copy");
-	assert_int_equal(tree_fs_sweep(tree, &err), 0);
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
 	assert_true(has_content(".s3sync/tmp/old-1", "the only copy"));
 	assert_int_equal(unlink(".s3sync/tmp/old-1"), 0);
 	assert_int_equal(rmdir(".s3sync/tmp"), 0);

@@ -478,7 +478,7 @@ static void what_a_killed_run_left_is_swept(void **state)
 	(void)state;
 	in_child(killed_while_writing);
 	assert_int_equal(rmdir(".s3sync/tmp"), -1);
-	assert_int_equal(tree_fs_sweep(tree, &err), 0);
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
 	assert_true(no_temporary_file_is_left());
 }
 
@@ -556,6 +556,172 @@ static void modes_follow_the_umask(void **state)
 	in_child(publish_with_a_umask_without_tmpfile);
 }
 
+/*
+ * Temporary files that have a name
+ */
+
+static char name[TREE_TEMPORARY_SIZE];
+
+static struct tree_writer *opened_named(int64_t size, int expected)
+{
+	struct tree_writer *w = NULL;
+
+	assert_int_equal(
+	    tree->ops->write_open_named(tree, size, name, &w, &err), expected);
+	return w;
+}
+
+static bool is_kept(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), ".s3sync/tmp/%s", name);
+	return name[0] != '\0' && is_there(path);
+}
+
+static void what_is_kept_can_be_gone_on_with(void **state)
+{
+	struct tree_publication p = { .key = "dir/file", .key_len = 8 };
+	struct tree_writer *w;
+
+	(void)state;
+	name[0] = '\0';
+	w = opened_named(3, 0);
+	assert_int_equal(tree->ops->write_at(w, 1, "ew", 2, &err), 0);
+	assert_int_equal(tree->ops->write_sync(w, &err), 0);
+	tree->ops->write_keep(w);
+	tree->ops->write_keep(NULL);
+	assert_true(is_kept());
+	p.writer = opened_named(3, 1);
+	assert_int_equal(tree->ops->write_at(p.writer, 0, "n", 1, &err), 0);
+	assert_int_equal(tree->ops->write_finish(p.writer, MTIME, &err), 0);
+	tree->ops->publish(tree, &p, 1);
+	assert_int_equal(p.error.kind, ERROR_NONE);
+	assert_true(has_content("dir/file", "new"));
+	assert_true(no_temporary_file_is_left());
+}
+
+static void what_is_kept_is_not_published_over_anything(void **state)
+{
+	struct tree_publication p = { .key = "file", .key_len = 4 };
+
+	(void)state;
+	make_file("file", "old");
+	name[0] = '\0';
+	p.writer = opened_named(3, 0);
+	assert_int_equal(tree->ops->write_at(p.writer, 0, "new", 3, &err), 0);
+	assert_int_equal(tree->ops->write_finish(p.writer, MTIME, &err), 0);
+	tree->ops->publish(tree, &p, 1);
+	assert_int_equal(p.error.kind, ERROR_EXISTS);
+	assert_true(has_content("file", "old"));
+	assert_true(no_temporary_file_is_left());
+}
+
+/* It needs no further room: its own was reserved when it was begun. */
+static void what_is_kept_has_its_room(void **state)
+{
+	const off_t size = 8 << 20;
+	struct tree_writer *w;
+	char path[64];
+	struct stat st;
+
+	(void)state;
+	name[0] = '\0';
+	tree->ops->write_keep(opened_named(size, 0));
+	snprintf(path, sizeof(path), ".s3sync/tmp/%s", name);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_true((off_t)st.st_blocks * 512 >= size);
+	w = opened_named(size, 1);
+	tree->ops->write_abandon(w);
+	assert_false(is_kept());
+}
+
+static void what_is_gone_begins_anew(void **state)
+{
+	char old[TREE_TEMPORARY_SIZE];
+
+	(void)state;
+	name[0] = '\0';
+	tree->ops->write_abandon(opened_named(3, 0));
+	assert_true(no_temporary_file_is_left());
+	memcpy(old, name, sizeof(old));
+	tree->ops->write_keep(opened_named(3, 0));
+	assert_string_not_equal(name, old);
+	assert_true(is_kept());
+	tree->ops->write_forget(tree, old);
+	assert_true(is_kept());
+	tree->ops->write_forget(tree, name);
+	assert_true(no_temporary_file_is_left());
+}
+
+/* Names come from a manifest, which may say anything. */
+static void no_other_file_is_opened_or_removed(void **state)
+{
+	static const char *const names[] = { "../root", "get-../../file",
+		"get-", "root", "get-link", "get-dir", "get-00000000000000000000" };
+
+	(void)state;
+	make_file("file", "old");
+	tree->ops->write_keep(opened_named(3, 0));
+	make_file(".s3sync/root", "old");
+	make_file(".s3sync/tmp/root", "old");
+	make_dir(".s3sync/tmp/get-d1");
+	assert_int_equal(symlink("../../file", ".s3sync/tmp/get-1"), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) + 2; i++) {
+		const char *bad = i < sizeof(names) / sizeof(names[0])
+		    ? names[i] : i % 2 ? "get-1" : "get-d1";
+
+		memset(name, 0, sizeof(name));
+		memcpy(name, bad, strnlen(bad, sizeof(name) - 1));
+		tree->ops->write_abandon(opened_named(3, 0));
+		assert_string_not_equal(name, bad);
+	}
+	tree->ops->write_forget(tree, "root");
+	tree->ops->write_forget(tree, "../root");
+	tree->ops->write_forget(tree, "get-d1");
+	assert_true(has_content("file", "old"));
+	assert_true(has_content(".s3sync/root", "old"));
+	assert_true(has_content(".s3sync/tmp/root", "old"));
+	assert_true(is_there(".s3sync/tmp/get-d1"));
+}
+
+static bool is_the_name(void *arg, const char *found)
+{
+	return strcmp(arg, found) == 0;
+}
+
+static void what_is_to_be_gone_on_with_is_not_swept(void **state)
+{
+	(void)state;
+	name[0] = '\0';
+	tree->ops->write_keep(opened_named(3, 0));
+	in_child(killed_while_writing);
+	assert_int_equal(tree_fs_sweep(tree, is_the_name, name, &err), 0);
+	assert_true(is_kept());
+	tree->ops->write_forget(tree, name);
+	assert_true(no_temporary_file_is_left());
+}
+
+static int sync_that_fails(void)
+{
+	struct tree_writer *w;
+
+	name[0] = '\0';
+	EXPECT(tree->ops->write_open_named(tree, 3, name, &w, &err) == 0);
+	EXPECT(forbid(SYS_fdatasync, EIO) == 0);
+	EXPECT(tree->ops->write_sync(w, &err) == -1);
+	EXPECT(err.kind == ERROR_NO_SPACE);
+	tree->ops->write_abandon(w);
+	return 0;
+}
+
+static void a_sync_that_fails_is_told(void **state)
+{
+	(void)state;
+	in_child(sync_that_fails);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -586,6 +752,13 @@ int main(void)
 		TEST(what_is_not_on_the_disk_gets_no_name),
 		TEST(a_directory_that_may_not_be_written_is_told),
 		TEST(modes_follow_the_umask),
+		TEST(what_is_kept_can_be_gone_on_with),
+		TEST(what_is_kept_is_not_published_over_anything),
+		TEST(what_is_kept_has_its_room),
+		TEST(what_is_gone_begins_anew),
+		TEST(no_other_file_is_opened_or_removed),
+		TEST(what_is_to_be_gone_on_with_is_not_swept),
+		TEST(a_sync_that_fails_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
