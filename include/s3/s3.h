@@ -8,8 +8,8 @@
  * each request. A callback may submit requests and call s3_abort_all, but
  * neither s3_wait nor s3_free.
  *
- * Keys are object keys as the bucket has them (the caller adds its prefix):
- * bytes, not NUL-terminated, percent-encoded here, once.
+ * Keys are bytes, not NUL-terminated, relative to the prefix that the bucket
+ * was opened with, and percent-encoded here, once.
  */
 #ifndef S3_S3_H
 #define S3_S3_H
@@ -66,6 +66,7 @@ struct s3_options {
 	const char *endpoint_url; /* NULL: AWS, by region */
 	const char *region;       /* NULL: us-east-1, until a reply tells */
 	const char *bucket;       /* or the ARN of an access point */
+	const char *prefix;       /* before every key; NULL: none; copied */
 	enum s3_addressing addressing;
 	bool dualstack, fips, accelerate; /* AWS's endpoints of these kinds */
 	enum s3_signing signing;
@@ -91,6 +92,7 @@ void s3_free(struct s3 *s3);
 /* "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com": the
  * bucket's home without bucket and key, for identity and messages. */
 const char *s3_endpoint(const struct s3 *s3);
+const char *s3_prefix(const struct s3 *s3); /* never NULL */
 /* The server's time minus this machine's, where they differ by a minute or
  * more; else 0. What was learned once spares the next s3_new a request that is
  * refused: s3_clock_assume_ns is called before the first request. */
@@ -148,8 +150,8 @@ struct s3_object {
 	bool restoring;          /* one is on its way */
 };
 
-/* One page of a listing, as the server said it: nothing is checked across
- * pages here. Within the page every field was well-formed. */
+/* One page of a listing, as the server said it: keys with their prefix, and
+ * nothing is checked across pages here. Within the page every field was well-formed. */
 struct s3_page {
 	struct s3_object *objects;
 	size_t count;
@@ -161,7 +163,7 @@ struct s3_page {
 void s3_page_free(struct s3_page *page);
 
 struct s3_list {
-	const char *prefix;      /* bytes; must live until done is called */
+	const char *prefix;      /* relative; must live until done is called */
 	size_t prefix_len;
 	const char *start_after; /* NULL: from the beginning */
 	size_t start_after_len;

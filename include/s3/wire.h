@@ -18,6 +18,7 @@
 
 struct wire_sender { /* who asks, and where; all borrowed */
 	const struct endpoint *endpoint;
+	const char *prefix;        /* before every key; NULL: none */
 	struct sigv4 *signer;      /* NULL: nothing is signed */
 	const char *session_token; /* NULL: none */
 	const struct s3_properties *properties;

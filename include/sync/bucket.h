@@ -43,7 +43,7 @@ struct bucket {
 	size_t prefix_len;
 };
 
-/* Takes ${s3} over; ${prefix} is copied. */
-struct bucket *bucket_s3_new(struct s3 *s3, const char *prefix);
+/* Takes ${s3} over, which was opened with the pair's prefix. */
+struct bucket *bucket_s3_new(struct s3 *s3);
 
 #endif

@@ -76,6 +76,7 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 		free(s);
 		return -1;
 	}
+	s->prefix = alloc_string(options->prefix ? options->prefix : "");
 	s->signing = options->signing;
 	s3_signer_init(s, options);
 	s->properties = options->properties;
@@ -92,6 +93,11 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	}
 	*s3 = s;
 	return 0;
+}
+
+const char *s3_prefix(const struct s3 *s3)
+{
+	return s3->prefix;
 }
 
 const char *s3_endpoint(const struct s3 *s3)
@@ -472,6 +478,7 @@ void s3_free(struct s3 *s3)
 	s3_signer_release(s3);
 	http_free(s3->http);
 	endpoint_release(&s3->endpoint);
+	free(s3->prefix);
 	release_where(&s3->where);
 	free(s3);
 }

@@ -13,6 +13,7 @@ void s3_attempt_start(struct slot *slot)
 	struct s3 *s3 = slot->s3;
 	struct request *r = slot->request;
 	struct wire_sender sender = { .endpoint = &s3->endpoint,
+		.prefix = s3->prefix,
 		.signer = s3->signer,
 		.session_token = s3->credentials.session_token,
 		.properties = &s3->properties,

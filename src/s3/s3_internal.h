@@ -118,6 +118,7 @@ struct slot {
 
 struct s3 {
 	struct endpoint_options where; /* its texts are ours */
+	char *prefix;            /* before every key; "" if none */
 	struct endpoint endpoint;
 	unsigned moves;          /* how often the region turned out another */
 	bool unproven;           /* no request was done since the last move */

@@ -81,6 +81,22 @@ static void add_query(struct wire *w, const char *name, const void *value,
 	sigv4_encode(&w->query, value, len, false);
 }
 
+/* A key of the request's, and what goes before it. */
+static void encode_key(struct strbuf *out, const struct wire_sender *sender,
+    const char *key, size_t key_len, bool path)
+{
+	if (sender->prefix)
+		sigv4_encode(out, sender->prefix, strlen(sender->prefix), path);
+	sigv4_encode(out, key, key_len, path);
+}
+
+static void add_query_key(struct wire *w, const char *name,
+    const struct wire_sender *sender, const char *key, size_t key_len)
+{
+	add_query(w, name, "", 0);
+	encode_key(&w->query, sender, key, key_len, false);
+}
+
 static void add_query_text(struct wire *w, const char *name, const char *value)
 {
 	add_query(w, name, value, strlen(value));
@@ -115,7 +131,7 @@ static void begin(struct wire *w, const struct wire_sender *sender,
 	if (key || w->path.len == 0)
 		strbuf_addc(&w->path, '/');
 	if (key)
-		sigv4_encode(&w->path, key, key_len, true);
+		encode_key(&w->path, sender, key, key_len, true);
 	add_header(w, "host", sender->endpoint->host);
 	if (sender->properties->requester_pays)
 		add_header(w, "x-amz-request-payer", "requester");
@@ -193,9 +209,9 @@ void wire_list(struct wire *w, const struct wire_sender *sender,
 	add_query_text(w, "list-type", "2");
 	add_query_number(w, "max-keys",
 	    list->max_keys ? list->max_keys : MAX_KEYS);
-	add_query(w, "prefix", list->prefix, list->prefix_len);
+	add_query_key(w, "prefix", sender, list->prefix, list->prefix_len);
 	if (list->start_after && !list->token)
-		add_query(w, "start-after", list->start_after,
+		add_query_key(w, "start-after", sender, list->start_after,
 		    list->start_after_len);
 	if (sender->restore_status)
 		add_header(w, "x-amz-optional-object-attributes",
@@ -344,7 +360,7 @@ void wire_copy(struct wire *w, const struct wire_sender *sender,
 	} else {
 		strbuf_addf(&w->source, "/%s/", bucket);
 	}
-	sigv4_encode(&w->source, copy->from, copy->from_len, true);
+	encode_key(&w->source, sender, copy->from, copy->from_len, true);
 	add_condition(w, copy->if_match, copy->if_none_match);
 	add_header(w, "x-amz-copy-source", strbuf_text(&w->source));
 	add_keeping(w, sender);

@@ -177,6 +177,7 @@ static int open_bucket(struct cycle *c, struct error *err)
 	        .endpoint_url = pair->endpoint_url,
 	        .region = pair->region,
 	        .bucket = pair->bucket,
+	        .prefix = pair->prefix,
 	        .addressing = (enum s3_addressing)pair->addressing,
 	        .dualstack = pair->dualstack,
 	        .fips = pair->fips,
@@ -193,7 +194,7 @@ static int open_bucket(struct cycle *c, struct error *err)
 	    }, err) < 0)
 		return -1;
 	c->endpoint = endpoint_home(s3_endpoint(c->s3));
-	c->bare = bucket_s3_new(c->s3, pair->prefix);
+	c->bare = bucket_s3_new(c->s3);
 	c->bucket = bucket_careful_new(c->bare, &c->capability);
 	return 0;
 }

@@ -469,6 +469,32 @@ static void a_range_is_asked_for_by_its_ends(void **state)
 	release(f);
 }
 
+static void a_prefix_stands_before_every_key(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+	struct s3_get get = { .key = "k", .key_len = 1 };
+	struct s3_copy copy = { .from = "a", .from_len = 1, .key = "k",
+		.key_len = 1 };
+	struct s3_list list = { .prefix = "x", .prefix_len = 1,
+		.start_after = "y z", .start_after_len = 3 };
+
+	(void)state;
+	f->sender.prefix = "p q/";
+	wire_get(&f->wire, &f->sender, &get, NOW);
+	assert_string_equal(f->wire.request.url, "http://h/b/p%20q/k");
+	wire_copy(&f->wire, &f->sender, &copy, "b", NOW);
+	assert_string_equal(f->wire.request.url, "http://h/b/p%20q/k");
+	assert_string_equal(header(&f->wire, "x-amz-copy-source"),
+	    "/b/p%20q/a");
+	wire_list(&f->wire, &f->sender, &list, NOW);
+	assert_string_equal(f->wire.request.url, "http://h/b?encoding-type=url"
+	    "&list-type=2&max-keys=1000&prefix=p%20q%2Fx"
+	    "&start-after=p%20q%2Fy%20z");
+	wire_head(&f->wire, &f->sender, NULL, 0, NOW);
+	assert_string_equal(f->wire.request.url, "http://h/b");
+	release(f);
+}
+
 static void a_copy_names_its_source(void **state)
 {
 	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
@@ -598,6 +624,7 @@ int main(void)
 		cmocka_unit_test(a_part_names_its_upload_and_nothing_else),
 		cmocka_unit_test(a_token_goes_into_the_metadata),
 		cmocka_unit_test(a_range_is_asked_for_by_its_ends),
+		cmocka_unit_test(a_prefix_stands_before_every_key),
 		cmocka_unit_test(a_copy_names_its_source),
 		cmocka_unit_test(
 		    an_upload_in_parts_is_begun_completed_and_aborted),
