@@ -187,13 +187,14 @@ is "none of the old one is used" "0 $parts" "$(requests replaced)"
 
 object between $((parts * part))
 cp "$work/object" "$work/before"
+head -c $((parts * part)) /dev/urandom >"$work/object"
 faults "GET nth=4 times=1 hang=60"
 "$bin/s3sync" sync "$(root A)" "s3://$bucket/$prefix" --attempts 3 \
-    --endpoint-url "$endpoint" --state "$(state A)" --settle 0 --timeout 2s \
+    --endpoint-url "$endpoint" --state "$(state A)" --settle 0 --timeout 8s \
     "${sized[@]}" --jobs 2 >/dev/null 2>"$work/err" </dev/null &
 pid=$!
 check "between two ranges" eventually 20 begun
-object between $((parts * part))
+remote_put between "$work/object"
 wait $pid
 status=$?
 expect 1 "replaced between two ranges: exit status 1"

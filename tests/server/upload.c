@@ -78,6 +78,34 @@ static bool has_upload(struct request *r)
 	return count >= 0;
 }
 
+/* The header of a kind of checksum: "x-amz-checksum-crc32c". */
+static void checksum_header(const char *kind, char out[HEADER_MAX])
+{
+	size_t len = (size_t)snprintf(out, HEADER_MAX, "x-amz-checksum-%s",
+	    kind);
+
+	for (size_t i = 0; i < len && i < HEADER_MAX; i++)
+		out[i] = (char)tolower((unsigned char)out[i]);
+}
+
+/* The kind that an upload of these headers promised; NULL: none, or one that
+ * is not checked here. */
+static const char *known_checksum(const struct strbuf *headers)
+{
+	const char *kind = text_pair_value(strbuf_text(headers), headers->len,
+	    ALGORITHM);
+	char header[HEADER_MAX];
+	const char *known;
+
+	if (!kind)
+		return NULL;
+	checksum_header(kind, header);
+	for (size_t i = 0; (known = body_checksum(i)); i++)
+		if (strcmp(known, header) == 0)
+			return kind;
+	return NULL;
+}
+
 /* The kind of checksum that each part must have: "CRC32C"; NULL: none. */
 static const char *promised_checksum(struct request *r, struct strbuf *headers)
 {
@@ -86,17 +114,7 @@ static const char *promised_checksum(struct request *r, struct strbuf *headers)
 	    r->key_len, &parts, headers);
 
 	parts_release(parts, count);
-	return text_pair_value(strbuf_text(headers), headers->len, ALGORITHM);
-}
-
-/* The header of that kind: "x-amz-checksum-crc32c". */
-static void checksum_header(const char *kind, char out[HEADER_MAX])
-{
-	size_t len = (size_t)snprintf(out, HEADER_MAX, "x-amz-checksum-%s",
-	    kind);
-
-	for (size_t i = 0; i < len && i < HEADER_MAX; i++)
-		out[i] = (char)tolower((unsigned char)out[i]);
+	return known_checksum(headers);
 }
 
 /* The part's checksum is kept with it. 0, or -1 and an error. */
@@ -352,8 +370,7 @@ void upload_complete(struct request *r)
 		reply_error(r, "NoSuchUpload", NULL);
 		goto out;
 	}
-	want.kind = text_pair_value(strbuf_text(&headers), headers.len,
-	    ALGORITHM);
+	want.kind = known_checksum(&headers);
 	if (verb_write_condition(r, &condition) < 0 ||
 	    parse_complete(r, have, n_have, &want) < 0)
 		goto out;

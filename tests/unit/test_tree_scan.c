@@ -656,6 +656,9 @@ static void a_removed_root_fails_the_scan(void **state)
 }
 
 /* Links are files to a scan, and quickly made. */
+/* Of its four batches, one with the reader, the scan fills three. */
+#define MORE_THAN_READ_AHEAD 5000
+
 static void make_many(const char *dir, int count)
 {
 	char first[64], path[64];
@@ -679,7 +682,7 @@ static void what_becomes_another_type_finds_its_place(void **state)
 	struct tree_entry e;
 
 	(void)state;
-	make_many("a", 3500);
+	make_many("a", MORE_THAN_READ_AHEAD);
 	make_file("b", "");
 	make_file("b-", "");
 	make_file("b0", "");
@@ -716,7 +719,7 @@ static void a_root_removed_under_the_scan_fails_it(void **state)
 	char command[64];
 
 	(void)state;
-	make_many("a", 3500);
+	make_many("a", MORE_THAN_READ_AHEAD);
 	make_file("z", "");
 	s = start();
 	assert_int_equal(next(s, &e), TREE_ENTRY);
@@ -786,7 +789,7 @@ static void a_scan_can_be_left_at_any_time(void **state)
 	struct tree_entry e;
 
 	(void)state;
-	make_many("a", 3500);
+	make_many("a", MORE_THAN_READ_AHEAD);
 	for (int n = 0; n < 5000; n = 2 * n + 1) {
 		struct tree_scan *s = start();
 
