@@ -30,7 +30,7 @@ prefix=both/
 remote_put "fetched" "$work/part.aa" # 3 MiB
 head -c $((2 * mib)) /dev/urandom >"$work/roots/C/sent"
 for i in $(seq 64); do
-	head -c 16000 /dev/urandom >"$work/roots/D/file$i"
+	head -c 32000 /dev/urandom >"$work/roots/D/file$i"
 done
 
 # limited A PREFIX FLAG...
