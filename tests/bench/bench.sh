@@ -125,6 +125,18 @@ bench_cycle() {
 		    "$(median "${walls[@]}")" "$(median "${raws[@]}")" \
 		    "$(calc "$(median "${walls[@]}") / $(median "${raws[@]}")")" \
 		    "$peak"
+		# A page costs a real server 20 ms and more.
+		if [ "$keys" -le 100000 ]; then
+			serve --synthetic "big:$keys:66:0" --latency-ms 20 \
+			    --port "${endpoint##*:}"
+			ours
+			walls=("$(calc "$(said survey_ms) / 1000" %.3f)")
+			timed "$bin/tests/bench/raw_list" "$endpoint" big ""
+			raws=("$(cut -d' ' -f2 "$work/out")")
+			printf '%9d keys, 20 ms a page: survey %s s, raw LIST %s s, ratio %s\n' \
+			    "$keys" "${walls[0]}" "${raws[0]}" \
+			    "$(calc "${walls[0]} / ${raws[0]}")"
+		fi
 		rm -rf "$root" "$state"*
 	done
 }
