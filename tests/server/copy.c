@@ -2,21 +2,24 @@
 /* CopyObject: the body and what is stored with it, under another key. */
 #include "copy.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
-#include "parts.h"
 #include "reply.h"
 #include "request.h"
+#include "store.h"
 #include "text.h"
 #include "verb.h"
 
 #define HEADERS_MAX ((size_t)32 << 10)
 #define SOURCE_MAX ((size_t)4096)
 
-/* "/BUCKET/KEY", percent-encoded; the first '/' may lack. */
-static struct object *find_source(struct request *r)
+/* "/BUCKET/KEY", percent-encoded; the first '/' may lack. *fd is the body's
+ * file, or -1. */
+static struct object *find_source(struct request *r, int *fd)
 {
 	struct strbuf source = STRBUF_INIT(SOURCE_MAX);
 	size_t bucket_len = strlen(r->bucket_name), len;
@@ -31,9 +34,42 @@ static struct object *find_source(struct request *r)
 	if (len > bucket_len + 1 && source.buf[bucket_len] == '/' &&
 	    memcmp(source.buf, r->bucket_name, bucket_len) == 0)
 		o = store_get(r->server->store, r->bucket,
-		    source.buf + bucket_len + 1, len - bucket_len - 1, NULL);
+		    source.buf + bucket_len + 1, len - bucket_len - 1, fd);
 	strbuf_release(&source);
 	return o;
+}
+
+static int append_file(struct object *to, int fd)
+{
+	static const size_t step = (size_t)1 << 16;
+	char *buf = alloc_bytes(step);
+	ssize_t n;
+
+	while ((n = read(fd, buf, step)) > 0)
+		if (store_append(to, buf, (size_t)n) < 0)
+			n = -1;
+	free(buf);
+	return n < 0 ? -1 : 0;
+}
+
+/* A staged object with the body of ${source}; NULL: no room. */
+static struct object *stage_copy(struct request *r,
+    const struct object *source, int fd)
+{
+	struct strbuf headers = STRBUF_INIT(HEADERS_MAX);
+	struct object *to;
+
+	strbuf_add(&headers, object_headers(source), source->headers_len);
+	to = store_stage(r->server->store, r->key, r->key_len, &headers,
+	    source->size);
+	strbuf_release(&headers);
+	if (to && (source->body ? store_append(to, source->body,
+				      (size_t)source->size)
+				: append_file(to, fd)) < 0) {
+		object_unref(to);
+		return NULL;
+	}
+	return to;
 }
 
 static void reply_copied(struct request *r, const char *etag)
@@ -51,26 +87,22 @@ static void reply_copied(struct request *r, const char *etag)
 
 void copy_object(struct request *r)
 {
-	struct strbuf headers = STRBUF_INIT(HEADERS_MAX);
-	struct object *source = find_source(r);
-	struct part whole = { 1, source };
+	int fd = -1;
+	struct object *source = find_source(r, &fd);
 	struct condition condition;
 
 	if (!source) {
 		reply_error(r, "NoSuchKey", NULL);
-		goto out;
+		return;
 	}
-	if (verb_write_condition(r, &condition) < 0)
-		goto out;
-	strbuf_add(&headers, object_headers(source), source->headers_len);
-	r->staged = parts_join(r->server->store, r->key, r->key_len, &headers,
-	    &whole, 1);
-	if (!r->staged)
-		reply_error(r, "InternalError", NULL);
-	else if (verb_store(r, source->etag, &condition) == 0)
-		reply_copied(r, source->etag);
-out:
-	if (source)
-		object_unref(source);
-	strbuf_release(&headers);
+	if (verb_write_condition(r, &condition) == 0) {
+		r->staged = stage_copy(r, source, fd);
+		if (!r->staged)
+			reply_error(r, "InternalError", NULL);
+		else if (verb_store(r, source->etag, &condition) == 0)
+			reply_copied(r, source->etag);
+	}
+	object_unref(source);
+	if (fd >= 0)
+		close(fd);
 }

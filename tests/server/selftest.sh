@@ -785,6 +785,16 @@ kept() {
 	    "$(cat "$dir/large" "$dir/hello" | md5)"
 	s3 /demo/mp -r 2999999-3000001
 	is "and parts of them" "$(od -An -c "$dir/said" | tr -d ' ')" '\0he'
+	s3 '/demo/copy' -X PUT -H 'x-amz-copy-source: /demo/a/b%20c'
+	answers "a copy is made" 200
+	s3 /demo/copy
+	answers "of the bytes" 200 hello
+	is "and the metadata" "$(header x-amz-meta-k)" "v w"
+	s3 '/demo/copy' -X PUT -H 'x-amz-copy-source: /demo/mp' \
+	    -H 'If-None-Match: *'
+	answers "not over another object, if so asked" 412
+	s3 '/demo/copy' -X PUT -H 'x-amz-copy-source: /demo/nothing'
+	answers "nothing is copied from nothing" 404
 	is "nothing stays staged" "$(find "$dir/store/.staged" -type f)" ""
 	server_stop
 }
