@@ -39,17 +39,22 @@ static struct object *find_source(struct request *r, int *fd)
 	return o;
 }
 
-static int append_file(struct object *to, int fd)
+static int append_file(struct object *to, int fd, int64_t size)
 {
 	static const size_t step = (size_t)1 << 16;
 	char *buf = alloc_bytes(step);
+	int64_t at = 0;
 	ssize_t n;
 
-	while ((n = read(fd, buf, step)) > 0)
+	while (at < size && (n = pread(fd, buf, step, at)) > 0) {
+		if (n > size - at)
+			n = (ssize_t)(size - at);
 		if (store_append(to, buf, (size_t)n) < 0)
-			n = -1;
+			break;
+		at += n;
+	}
 	free(buf);
-	return n < 0 ? -1 : 0;
+	return at == size ? 0 : -1;
 }
 
 /* A staged object with the body of ${source}; NULL: no room. */
@@ -65,7 +70,7 @@ static struct object *stage_copy(struct request *r,
 	strbuf_release(&headers);
 	if (to && (source->body ? store_append(to, source->body,
 				      (size_t)source->size)
-				: append_file(to, fd)) < 0) {
+				: append_file(to, fd, source->size)) < 0) {
 		object_unref(to);
 		return NULL;
 	}
