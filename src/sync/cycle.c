@@ -612,6 +612,7 @@ static enum manifest_request request_of(enum s3_kind kind)
 		return MANIFEST_REQUEST_GET;
 	case S3_KIND_HEAD:
 	case S3_KIND_HEAD_BUCKET:
+	case S3_KIND_SETTING: /* that a cycle never asks for */
 		return MANIFEST_REQUEST_HEAD;
 	case S3_KIND_PUT:
 		return MANIFEST_REQUEST_PUT;
