@@ -47,6 +47,8 @@ void endpoint_release(struct endpoint *e);
  * name: "sts", "portal.sso", "oidc". The caller's. */
 char *endpoint_of_service(const char *service, const char *region,
     bool dualstack, bool fips);
+/* What ARNs in ${region} begin with, after "arn:": "aws". */
+const char *endpoint_aws_partition(const char *region);
 /* What names the same buckets whatever the region and the form of its address:
  * "https://s3.amazonaws.com" for all of AWS's but China's and others' of their
  * own kind; any other ${url} as it is. The caller's. */

@@ -98,6 +98,8 @@ const char *s3_prefix(const struct s3 *s3); /* never NULL */
  * refused: s3_clock_assume_ns is called before the first request. */
 int64_t s3_clock_offset_ns(const struct s3 *s3);
 void s3_clock_assume_ns(struct s3 *s3, int64_t offset_ns);
+/* The same to a second, of the last reply: false if none said a time yet. */
+bool s3_clock_told_ns(const struct s3 *s3, int64_t *offset_ns);
 /*
  * Where the bucket is, as far as is known by now: what was asked for, until a
  * reply says otherwise. Then all requests go on in that region, once: a server
@@ -156,6 +158,7 @@ struct s3_page {
 	struct s3_object *objects;
 	size_t count;
 	bool truncated;
+	bool url_encoded;        /* keys came as encoding-type=url asks */
 	bool has_archived;       /* objects of such a class, restored or not */
 	char *token;             /* NULL: none */
 	void *memory;            /* of the strings; opaque */
@@ -269,6 +272,7 @@ enum s3_kind {
 	S3_KIND_COPY, S3_KIND_CREATE_UPLOAD, S3_KIND_UPLOAD_PART,
 	S3_KIND_COMPLETE_UPLOAD, S3_KIND_ABORT_UPLOAD, S3_KIND_LIST_PARTS,
 	S3_KIND_HEAD_BUCKET, /* only where no reply names the region */
+	S3_KIND_SETTING,     /* s3/s3_setting.h */
 	S3_KIND_COUNT
 };
 struct s3_usage {

@@ -77,6 +77,9 @@ void wire_abort(struct wire *w, const struct wire_sender *sender,
     const struct s3_multipart_abort *abort, int64_t wall_ns);
 void wire_parts(struct wire *w, const struct wire_sender *sender,
     const struct s3_multipart_parts *parts, int64_t wall_ns);
+/* ${name}: the subresource of the bucket, "versioning". */
+void wire_setting(struct wire *w, const struct wire_sender *sender,
+    const char *name, int64_t wall_ns);
 
 const char *wire_checksum_name(enum s3_checksum checksum);
 /* "x-amz-checksum-crc32c"; ${checksum} is not NONE. */

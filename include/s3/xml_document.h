@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What S3 says in small XML documents: a root, its texts, and rows of texts.
+ * The ${name} of a text may be a path, "Filter/Prefix".
  * Document types, entities, depth and size beyond what S3 sends are refused.
  */
 #ifndef S3_XML_DOCUMENT_H
@@ -28,6 +29,8 @@ const char *xml_document_text(struct xml_document *d, const char *name);
 bool xml_document_next(struct xml_document *d, const char *name);
 /* The text of that child's child ${name}; "" if there is none. */
 const char *xml_document_field(struct xml_document *d, const char *name);
+/* Has that child such a child, be it empty? */
+bool xml_document_has(struct xml_document *d, const char *name);
 /* The root's child ${name} takes the root's place; false: there is none. */
 bool xml_document_enter(struct xml_document *d, const char *name);
 

@@ -17,7 +17,9 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "manifest/manifest.h"
 #include "sync/bucket.h"
@@ -31,6 +33,7 @@ struct probe_request {
 	bool allowed;          /* by the option `probe` */
 	enum s3_checksum checksum; /* that goes with uploads */
 	const volatile sig_atomic_t *stop; /* NULL: never */
+	int64_t until_ns;      /* mono: what is unknown then stays so; 0: never */
 };
 
 /*
@@ -46,5 +49,26 @@ int probe_run(const struct probe_request *request,
  * next cycle that writes probes again. */
 int probe_end(const struct probe_request *request,
     const struct capability *capability, struct error *err);
+
+/* What the manifest has on record; nothing is known if it has none. */
+int probe_recall(struct manifest *manifest, const char *of,
+    struct capability *capability, struct error *err);
+/*
+ * The same probe for whoever only wants to know: nothing is recorded or
+ * warned of, and of ${request} manifest, writes and allowed do not count. Its
+ * keys are ${key} and ${key}.copy. 1: it found no answer, and *err says why;
+ * -1: it could not remove what it made, and *err says why.
+ */
+int probe_try(const struct probe_request *request, const char *key,
+    struct capability *capability, struct error *err);
+
+/* What a probe puts, for whoever else tries something: fills size, hashes and
+ * read of ${put}, whose hashes are in ${content} until it is done. */
+struct probe_content {
+	unsigned char sha256[DIGEST_SHA256_SIZE], md5[DIGEST_MD5_SIZE],
+	    checksum[DIGEST_MAX];
+};
+void probe_content_fill(struct probe_content *content, struct bucket *bucket,
+    enum s3_checksum checksum, struct s3_put *put);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/stop.h"
+#include "cmd/check_print.h"
 #include "cmd/options.h"
 #include "sync/conf.h"
 #include "sync/cycle.h"
@@ -99,16 +100,38 @@ static int run_plan(const struct options *o, struct conf *conf)
 	return run_once(o, conf, CYCLE_PLAN);
 }
 
+/* What is wrong with each pair, one after another; the worst counts. */
+static int run_check(const struct options *o, struct conf *conf)
+{
+	int status, worst = 0;
+	size_t i;
+
+	stop_install(STOP_AT_HANGUP);
+	for (i = 0; i < conf->count && *stop_flag() == 0; i++) {
+		status = check_print_run(&(const struct check_request){
+		        .pair = &conf->pairs[i],
+		        .conf_path = conf->path,
+		        .read_only = options_value(o, "read-only") != NULL,
+		        .stop = stop_flag(),
+		    }, o->json, stdout);
+		if (status > worst)
+			worst = status;
+	}
+	return *stop_flag() != 0 ? 128 + *stop_flag() : worst;
+}
+
 static const struct options_command commands[] = {
 	{ "sync", "one cycle for each pair, then exit", run_sync },
 	{ "daemon", "a cycle every interval, until SIGTERM or SIGINT",
 	    run_daemon },
 	{ "plan", "what a cycle would do and why; changes nothing", run_plan },
+	{ "check", "what is wrong, and what to do", run_check },
 	{ NULL, NULL, NULL },
 };
 
 static const struct options_flag flags[] = {
 	{ "no-progress", '\0', NULL, "draw none, even on a terminal" },
+	{ "read-only", '\0', NULL, "check: write nothing at all" },
 	{ NULL, '\0', NULL, NULL },
 };
 
@@ -128,6 +151,15 @@ static int fail(const struct error *err)
 	return error_exit_status(err->kind);
 }
 
+/* What a check finds its own lines say. */
+static enum log_level log_level_of(const struct options *o,
+    const struct conf *conf)
+{
+	if (o->command->run == run_check && conf->log_level < LOG_LEVEL_DEBUG)
+		return LOG_LEVEL_ERROR;
+	return (enum log_level)conf->log_level;
+}
+
 static int run_command(const struct options *o)
 {
 	struct error err = ERROR_INIT;
@@ -137,7 +169,7 @@ static int run_command(const struct options *o)
 	if (conf_load(&conf, &o->request, &err) < 0)
 		return fail(&err);
 	if (log_open(conf.log_file, (enum log_format)conf.log_format,
-		(enum log_level)conf.log_level, &err) < 0)
+		log_level_of(o, &conf), &err) < 0)
 		status = fail(&err);
 	else
 		status = o->command->run(o, &conf);

@@ -68,8 +68,12 @@ static int find(const struct credentials_search *s, bool of_profile,
 		rc = p->find(s, out, err);
 		if (rc > 0)
 			return 1;
-		if (rc == 0)
+		if (rc == 0) {
+			log_debug("no credentials from %s%s%s", p->name,
+			    names_profile(p->name) ? " " : "",
+			    names_profile(p->name) ? s->profile : "");
 			continue;
+		}
 		s3_credentials_release(out);
 		if (err->kind == ERROR_STOPPED)
 			return -1;

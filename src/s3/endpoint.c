@@ -121,6 +121,11 @@ static const struct partition *partition_of(const char *region)
 	return p;
 }
 
+const char *endpoint_aws_partition(const char *region)
+{
+	return partition_of(region)->arn;
+}
+
 static int check_region(const char *region, struct error *err)
 {
 	size_t len = strlen(region);

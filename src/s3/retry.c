@@ -62,6 +62,9 @@
 	  "(If-None-Match, If-Match)",                                         \
 	  .remedy = "nothing was written: without it another writer's object " \
 	  "could be lost" }
+#define UNSET(text)                                                            \
+	{ .code = text, .class = RETRY_KEY, .outcome = S3_ABSENT,              \
+	  .kind = ERROR_REMOTE, .what = "nothing of the kind is set" }
 #define CLOSED(text)                                                           \
 	{ .code = text, .class = RETRY_FATAL, .outcome = S3_REFUSED,           \
 	  .kind = ERROR_BUCKET, .what = "the account that pays for bucket "    \
@@ -204,6 +207,9 @@ static const struct retry_rule rules[] = {
 	{ .code = "NoSuchUpload", .class = RETRY_KEY, .outcome = S3_ABSENT,
 	  .kind = ERROR_CHANGED, .what = "the upload is gone",
 	  .remedy = "it begins anew in the next cycle" },
+	UNSET("NoSuchLifecycleConfiguration"),
+	UNSET("ServerSideEncryptionConfigurationNotFoundError"),
+	UNSET("ObjectLockConfigurationNotFoundError"),
 	{ .code = "InvalidPart", .class = RETRY_KEY, .outcome = S3_ABSENT,
 	  .kind = ERROR_CHANGED, .what = "a part of the upload is gone",
 	  .remedy = "it begins anew in the next cycle" },

@@ -161,6 +161,7 @@ static void on_end(void *arg, const struct http_end *end)
 	if (end->requests > 1)
 		slot->s3->usage.requests[s3_operation_kind(r)] +=
 		    end->requests - 1;
+	s3_clock_note(slot);
 	if (s3_operation_of(r)->writes && may_be_done(r, end))
 		r->doubtful = true;
 	if (slot->stop.kind)

@@ -24,6 +24,12 @@ void s3_clock_assume_ns(struct s3 *s3, int64_t offset_ns)
 	skew_init(&s3->skew, offset_ns);
 }
 
+bool s3_clock_told_ns(const struct s3 *s3, int64_t *offset_ns)
+{
+	*offset_ns = s3->told_ns;
+	return s3->clock_told;
+}
+
 /* What the server says its time is; 0 where it does not. */
 static int64_t server_time_ns(const struct slot *slot,
     const struct xml_error *error)
@@ -64,6 +70,21 @@ bool s3_clock_learn(struct slot *slot, const struct xml_error *error)
 	skew_refused(&slot->s3->skew, server_ns, clock_wall_ns());
 	warn_of_clock(slot->s3);
 	return true;
+}
+
+/* Dates are whole seconds, and the server wrote its own somewhere between our
+ * question and its answer. */
+void s3_clock_note(struct slot *slot)
+{
+	static const struct xml_error silent = { .foreign = NULL };
+	int64_t now = clock_wall_ns();
+	int64_t server_ns = server_time_ns(slot, &silent);
+
+	if (!server_ns)
+		return;
+	slot->s3->clock_told = true;
+	slot->s3->told_ns = server_ns + CLOCK_SECOND / 2 -
+	    (slot->sent_wall_ns + (now - slot->sent_wall_ns) / 2);
 }
 
 void s3_clock_check(struct slot *slot)

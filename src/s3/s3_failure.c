@@ -124,6 +124,7 @@ static unsigned asked(const struct request *r)
 	case S3_KIND_ABORT_UPLOAD:
 	case S3_KIND_LIST_PARTS:
 	case S3_KIND_HEAD_BUCKET:
+	case S3_KIND_SETTING:
 	case S3_KIND_COUNT:
 		break;
 	}

@@ -8,6 +8,7 @@
  *   s3.c            queue, slots and the loop; how a request ends
  *   s3_operation.c  what can be asked: the table of operations
  *   s3_multipart    of them, those of multipart uploads
+ *   s3_setting      of them, what is set for the bucket
  *   s3_attempt.c    one attempt: what is sent, and what comes back
  *   s3_failure.c    what a bad reply means
  *   s3_clock.c      what replies say about our clock
@@ -25,6 +26,7 @@
 #include "s3/retry.h"
 #include "s3/s3.h"
 #include "s3/s3_multipart.h"
+#include "s3/s3_setting.h"
 #include "s3/skew.h"
 #include "s3/window.h"
 #include "s3/wire.h"
@@ -44,6 +46,7 @@ struct request {
 		struct s3_multipart_complete complete;
 		struct s3_multipart_abort abort;
 		struct s3_multipart_parts parts;
+		struct s3_setting_ask setting;
 	} ask;
 	char token[S3_MULTIPART_TOKEN_SIZE]; /* of a PUT under a condition */
 	struct strbuf body; /* of a completion */
@@ -150,6 +153,8 @@ struct s3 {
 	struct quota quota;
 
 	struct skew skew;
+	bool clock_told;         /* by a reply: its time was ours plus … */
+	int64_t told_ns;
 	bool clock_warned;
 	bool aborting;           /* some requests are marked aborted */
 	bool called;             /* a callback ran in this s3_wait */
@@ -202,6 +207,10 @@ extern const struct operation s3_multipart_create_operation,
     s3_multipart_complete_operation, s3_multipart_abort_operation,
     s3_multipart_parts_operation;
 
+/* ---- s3_setting.c ------------------------------------------------------- */
+
+extern const struct operation s3_setting_operation;
+
 /* ---- s3_attempt.c ------------------------------------------------------- */
 
 extern const struct http_events s3_attempt_events;
@@ -215,6 +224,8 @@ int64_t s3_clock_now_ns(const struct s3 *s3);
 /* Our time was refused. False: the server does not say what its own is, or
  * has refused that, too. */
 bool s3_clock_learn(struct slot *slot, const struct xml_error *error);
+/* A reply ends, whatever it says. */
+void s3_clock_note(struct slot *slot);
 /* The reply is to a request that was taken: is our time still right? */
 void s3_clock_check(struct slot *slot);
 

@@ -381,6 +381,7 @@ static const struct operation *const operations[S3_KIND_COUNT] = {
 	[S3_KIND_COMPLETE_UPLOAD] = &s3_multipart_complete_operation,
 	[S3_KIND_ABORT_UPLOAD] = &s3_multipart_abort_operation,
 	[S3_KIND_LIST_PARTS] = &s3_multipart_parts_operation,
+	[S3_KIND_SETTING] = &s3_setting_operation,
 };
 
 enum s3_kind s3_operation_kind(const struct request *r)

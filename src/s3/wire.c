@@ -419,6 +419,14 @@ void wire_parts(struct wire *w, const struct wire_sender *sender,
 	send_plain(w, sender, "GET", wall_ns);
 }
 
+void wire_setting(struct wire *w, const struct wire_sender *sender,
+    const char *name, int64_t wall_ns)
+{
+	begin(w, sender, NULL, 0);
+	add_query_text(w, name, "");
+	send_plain(w, sender, "GET", wall_ns);
+}
+
 void wire_format_mtime(int64_t mtime_ns, char out[WIRE_MTIME_MAX])
 {
 	uint64_t ns = mtime_ns < 0 ? -(uint64_t)mtime_ns : (uint64_t)mtime_ns;

@@ -535,6 +535,7 @@ static struct s3_page *take_page(struct xml_page *p)
 	page->count = p->count;
 	page->truncated = p->truncated;
 	page->has_archived = p->has_archived;
+	page->url_encoded = p->url_encoded;
 	page->token = p->token;
 	page->memory = strbuf_detach(&p->arena);
 	p->objects = NULL;

@@ -28,11 +28,26 @@ static xmlNodePtr find(xmlNodePtr node, const char *name)
 	return node;
 }
 
+/* The first that ${path} names below ${parent}, or NULL. */
+static xmlNodePtr descend(xmlNodePtr parent, const char *path)
+{
+	char name[NAME_MAX];
+	size_t len = strcspn(path, "/");
+	xmlNodePtr node;
+
+	if (len >= sizeof(name))
+		return NULL;
+	memcpy(name, path, len);
+	name[len] = '\0';
+	node = find(parent->children, name);
+	return node && path[len] ? descend(node, path + len + 1) : node;
+}
+
 /* libxml2 joins neighbouring texts: what holds more than one node, or another
  * kind of node, is no text that S3 sends. */
 static const char *text_of(xmlNodePtr parent, const char *name)
 {
-	xmlNodePtr node = find(parent->children, name);
+	xmlNodePtr node = descend(parent, name);
 	xmlNodePtr text = node ? node->children : NULL;
 
 	if (!text || text->next || (text->type != XML_TEXT_NODE &&
@@ -114,6 +129,11 @@ bool xml_document_next(struct xml_document *d, const char *name)
 const char *xml_document_field(struct xml_document *d, const char *name)
 {
 	return text_of(d->row, name);
+}
+
+bool xml_document_has(struct xml_document *d, const char *name)
+{
+	return descend(d->row, name) != NULL;
 }
 
 bool xml_document_enter(struct xml_document *d, const char *name)

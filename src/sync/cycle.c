@@ -21,6 +21,8 @@
 #include "s3/endpoint.h"
 #include "s3/keyring.h"
 #include "sync/bucket_careful.h"
+#include "sync/client.h"
+#include "sync/identity.h"
 #include "sync/probe.h"
 #include "sync/survey.h"
 #include "sync/transfer.h"
@@ -30,7 +32,6 @@
 #define NAMES_MAX ((size_t)1 << 20)
 #define WORKERS 4
 #define MACHINE_ID "/etc/machine-id"
-#define CLOCK_OFFSET "clock_offset_ms" /* in meta */
 #define CLOCK_SLACK_NS (5 * CLOCK_SECOND)
 
 struct cycle {
@@ -76,44 +77,20 @@ static int meta_write(struct cycle *c, const char *name, const char *value,
 	return status;
 }
 
-/*
- * The server's clock: what an earlier process has learned spares this one a
- * request that is refused.
- */
-
-static int read_clock(struct cycle *c, int64_t *offset_ns, struct error *err)
-{
-	struct strbuf known_ms = STRBUF_INIT(META_MAX);
-	int status = meta_read(c, CLOCK_OFFSET, &known_ms, err);
-
-	*offset_ns = strtoll(strbuf_text(&known_ms), NULL, 10) * CLOCK_MS;
-	strbuf_release(&known_ms);
-	return status;
-}
-
-static int recall_clock(struct cycle *c, struct error *err)
-{
-	int64_t known_ns;
-
-	if (read_clock(c, &known_ns, err) < 0)
-		return -1;
-	s3_clock_assume_ns(c->s3, known_ns);
-	return 0;
-}
-
-/* Written when it matters, not with every second of drift. */
+/* The server's clock is written when it matters, not with every second of
+ * drift. */
 static int keep_clock(struct cycle *c, struct error *err)
 {
 	int64_t offset_ns = s3_clock_offset_ns(c->s3);
 	int64_t known_ns;
 	char text[24];
 
-	if (read_clock(c, &known_ns, err) < 0)
+	if (client_clock(c->manifest, &known_ns, err) < 0)
 		return -1;
 	if (llabs(offset_ns - known_ns) <= CLOCK_SLACK_NS)
 		return 0;
 	snprintf(text, sizeof(text), "%" PRId64, offset_ns / CLOCK_MS);
-	return meta_write(c, CLOCK_OFFSET, text, err);
+	return meta_write(c, CLIENT_CLOCK, text, err);
 }
 
 /*
@@ -129,69 +106,26 @@ static bool is_stopped(void *arg)
 
 static int open_keyring(struct cycle *c, struct error *err)
 {
-	const struct conf_pair *pair = c->pair;
+	struct s3_credentials_request request = client_credentials(c->pair);
 
-	if (pair->sign == S3_SIGNING_NONE)
+	if (c->pair->sign == S3_SIGNING_NONE)
 		return 0;
-	return keyring_open(&c->keyring, &(const struct s3_credentials_request){
-	        .env = pair->env,
-	        .profile = pair->profile,
-	        .region = pair->region,
-	        .dualstack = pair->dualstack,
-	        .fips = pair->fips,
-	        .ca_bundle = pair->ca_bundle,
-	        .timeout_ns = pair->timeout_ns,
-	        .stopped = is_stopped,
-	        .arg = c,
-	    }, err);
-}
-
-/* What is uploaded is to look like this. */
-static struct s3_properties properties_of(const struct cycle *c)
-{
-	const struct conf_pair *pair = c->pair;
-
-	return (struct s3_properties){
-		.storage_class = pair->storage_class,
-		.sse = pair->sse,
-		.sse_kms_key_id = pair->sse_kms_key_id,
-		.acl = pair->acl,
-		.content_type =
-		    strchr(pair->content_type, '/') ? pair->content_type : NULL,
-		.mime = c->mime,
-		.checksum = (enum s3_checksum)pair->checksum,
-		.requester_pays = pair->requester_pays,
-	};
+	request.stopped = is_stopped;
+	request.arg = c;
+	return keyring_open(&c->keyring, &request, err);
 }
 
 static int open_bucket(struct cycle *c, struct error *err)
 {
 	const struct conf_pair *pair = c->pair;
+	struct s3_options options;
 
 	if (open_keyring(c, err) < 0)
 		return -1;
 	if (strcmp(pair->content_type, "auto") == 0)
 		c->mime = mime_load();
-	if (s3_new(&c->s3, &(const struct s3_options){
-	        .keyring = c->keyring,
-	        .endpoint_url = pair->endpoint_url,
-	        .region = pair->region,
-	        .bucket = pair->bucket,
-	        .prefix = pair->prefix,
-	        .addressing = (enum s3_addressing)pair->addressing,
-	        .dualstack = pair->dualstack,
-	        .fips = pair->fips,
-	        .accelerate = pair->accelerate,
-	        .signing = (enum s3_signing)pair->sign,
-	        .properties = properties_of(c),
-	        .ca_bundle = pair->ca_bundle,
-	        .env = pair->env,
-	        .in_flight = (size_t)pair->jobs,
-	        .attempts = (int)pair->attempts,
-	        .idle_timeout_ns = pair->timeout_ns,
-	        .limit_up = pair->bwlimit_up,
-	        .limit_down = pair->bwlimit_down,
-	    }, err) < 0)
+	options = client_options(pair, c->keyring, c->mime);
+	if (s3_new(&c->s3, &options, err) < 0)
 		return -1;
 	c->endpoint = endpoint_home(s3_endpoint(c->s3));
 	c->bare = bucket_s3_new(c->s3);
@@ -218,39 +152,12 @@ static int open_manifest(struct cycle *c, struct error *err)
 	return manifest_open(&c->manifest, path, MANIFEST_WRITE, err);
 }
 
-/*
- * Where the bucket was found last time is where it is asked for first. That
- * counts as long as the same region is configured (or none): whoever sets
- * another one wants that tried.
- */
-static const char *asked_region(const struct cycle *c)
-{
-	return c->pair->region != NULL ? c->pair->region : "";
-}
-
-static int recall_region(struct cycle *c, struct error *err)
-{
-	struct strbuf asked = STRBUF_INIT(META_MAX);
-	struct strbuf found = STRBUF_INIT(META_MAX);
-	int status = -1;
-
-	if (meta_read(c, "region_asked", &asked, err) == 0 &&
-	    meta_read(c, "region", &found, err) == 0) {
-		if (found.len > 0 &&
-		    strcmp(strbuf_text(&asked), asked_region(c)) == 0)
-			s3_begin_in(c->s3, strbuf_text(&found));
-		status = 0;
-	}
-	strbuf_release(&asked);
-	strbuf_release(&found);
-	return status;
-}
-
 static int remember_region(struct cycle *c, struct error *err)
 {
-	if (meta_write(c, "region", s3_region(c->s3), err) < 0)
+	if (meta_write(c, CLIENT_REGION, s3_region(c->s3), err) < 0)
 		return -1;
-	return meta_write(c, "region_asked", asked_region(c), err);
+	return meta_write(c, CLIENT_REGION_ASKED, client_asked_region(c->pair),
+	    err);
 }
 
 int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
@@ -263,7 +170,7 @@ int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
 	c->kind = kind;
 	c->stop = stop;
 	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0 ||
-	    recall_clock(c, err) < 0 || recall_region(c, err) < 0) {
+	    client_recall(pair, c->s3, c->manifest, err) < 0) {
 		cycle_close(c);
 		return -1;
 	}
@@ -288,52 +195,20 @@ void cycle_close(struct cycle *c)
  * Identity: a manifest speaks of one root and one prefix, and of no other.
  */
 
-/* A manifest may have been made when the region was part of its endpoint. */
-static bool is_same(const char *known, const char *value)
-{
-	char *home = endpoint_home(known);
-	bool same = strcmp(home, value) == 0;
-
-	free(home);
-	return same;
-}
-
-/* Another endpoint, bucket or prefix than the manifest was made for? */
+/* What a new manifest is about is written into it. */
 static int check_remote(struct cycle *c, struct error *err)
 {
-	const struct conf_pair *pair = c->pair;
-	const struct {
-		const char *name, *value;
-	} identity[] = {
-		{ "endpoint", c->endpoint },
-		{ "bucket", pair->bucket },
-		{ "prefix", pair->prefix },
-	};
-	struct strbuf known = STRBUF_INIT(META_MAX);
-	int status = 0;
+	struct identity_part parts[IDENTITY_REMOTE];
+	int known;
 
-	for (size_t i = 0; i < 3 && status == 0; i++) {
-		int found;
-
-		strbuf_clear(&known);
-		found = manifest_meta_get(c->manifest, identity[i].name,
-		    &known, err);
-		if (found < 0)
-			status = -1;
-		else if (found == 0)
-			status = meta_write(c, identity[i].name,
-			    identity[i].value, err);
-		else if (!is_same(strbuf_text(&known), identity[i].value))
-			status = error_set(err, ERROR_MANIFEST,
-			    "%s belongs to another pair: its %s is '%s', not "
-			    "'%s'; give this pair a state file of its own "
-			    "(--state), or correct the %s",
-			    manifest_path(c->manifest), identity[i].name,
-			    strbuf_text(&known), identity[i].value,
-			    identity[i].name);
+	identity_remote_parts(c->pair, c->endpoint, parts);
+	for (int i = 0; i < IDENTITY_REMOTE; i++) {
+		known = identity_remote(c->manifest, &parts[i], err);
+		if (known < 0 || (known == 0 && meta_write(c, parts[i].name,
+		        parts[i].value, err) < 0))
+			return -1;
 	}
-	strbuf_release(&known);
-	return status;
+	return 0;
 }
 
 /* Deletions will be derived only from rows of the same epoch: raising it
@@ -353,78 +228,60 @@ static int raise_epoch(struct cycle *c, struct error *err)
 	return status;
 }
 
-/* The root has no marker, but the manifest knows one. Design rule 9. */
-static int restore_root(struct cycle *c, struct tree *tree,
-    const char *known_marker, uint64_t device, const char *known_device,
+/* What is missing here is no deletion then. */
+static int restore_root(struct cycle *c, struct tree *tree, char *marker,
     struct error *err)
 {
-	char marker[TREE_FS_ID_SIZE];
-
-	if (strtoull(known_device, NULL, 10) != device)
-		return error_set(err, ERROR_ROOT,
-		    "%s has no marker (.s3sync/root) and is on another device "
-		    "than before: is its disk not mounted? Mount it and run "
-		    "again; nothing was transferred. If the root has moved "
-		    "here for good without its marker, move %s, -wal and -shm "
-		    "away: the next cycle adopts what both sides have",
-		    c->pair->local, manifest_path(c->manifest));
 	log_warning("%s has lost its marker: it was emptied or made anew; what "
 	    "is missing is restored", c->pair->local);
 	if (c->kind == CYCLE_PLAN)
 		return 0;
-	snprintf(marker, sizeof(marker), "%s", known_marker);
 	if (tree_fs_mark(tree, marker, err) < 0)
 		return -1;
 	return raise_epoch(c, err);
 }
 
-static int check_marker(struct cycle *c, struct tree *tree,
-    const struct tree_fs_identity *root, const char *known_marker,
-    const char *known_device, struct error *err)
+static int mark_root(struct cycle *c, struct tree *tree, char *marker,
+    struct error *err)
 {
-	char marker[TREE_FS_ID_SIZE] = "";
-
-	if (root->marker[0] == '\0' && known_marker[0] != '\0')
-		return restore_root(c, tree, known_marker, root->device,
-		    known_device, err);
-	if (root->marker[0] == '\0') {
-		if (c->kind == CYCLE_PLAN)
-			return 0;
-		if (tree_fs_mark(tree, marker, err) < 0)
-			return -1;
-		return meta_write(c, "root_marker", marker, err);
-	}
-	if (known_marker[0] == '\0')
-		return meta_write(c, "root_marker", root->marker, err);
-	if (strcmp(known_marker, root->marker) == 0)
+	if (c->kind == CYCLE_PLAN)
 		return 0;
-	return error_set(err, ERROR_ROOT,
-	    "%s carries the marker of another root (%s, not %s): this is not "
-	    "the directory that %s describes; correct 'local', or give the "
-	    "pair a state file of its own (--state)", c->pair->local,
-	    root->marker, known_marker, manifest_path(c->manifest));
+	if (tree_fs_mark(tree, marker, err) < 0)
+		return -1;
+	return meta_write(c, "root_marker", marker, err);
+}
+
+static int check_marker(struct cycle *c, struct tree *tree,
+    const struct tree_fs_identity *root, struct error *err)
+{
+	char marker[TREE_FS_ID_SIZE];
+	enum identity_root found;
+
+	if (identity_root(c->manifest, c->pair, root, &found, marker, err) < 0)
+		return -1;
+	switch (found) {
+	case IDENTITY_SAME:
+		break;
+	case IDENTITY_UNMARKED:
+		return mark_root(c, tree, marker, err);
+	case IDENTITY_MARKED:
+		return meta_write(c, "root_marker", root->marker, err);
+	case IDENTITY_EMPTIED:
+		return restore_root(c, tree, marker, err);
+	}
+	return 0;
 }
 
 static int check_root(struct cycle *c, struct tree *tree, struct error *err)
 {
-	struct strbuf marker = STRBUF_INIT(META_MAX);
-	struct strbuf device = STRBUF_INIT(META_MAX);
 	struct tree_fs_identity root;
-	char now_device[24];
-	int status = -1;
+	char device[24];
 
 	if (tree_fs_identity(tree, &root, err) < 0 ||
-	    meta_read(c, "root_marker", &marker, err) < 0 ||
-	    meta_read(c, "root_device", &device, err) < 0 ||
-	    check_marker(c, tree, &root, strbuf_text(&marker),
-	        strbuf_text(&device), err) < 0)
-		goto out;
-	snprintf(now_device, sizeof(now_device), "%" PRIu64, root.device);
-	status = meta_write(c, "root_device", now_device, err);
-out:
-	strbuf_release(&marker);
-	strbuf_release(&device);
-	return status;
+	    check_marker(c, tree, &root, err) < 0)
+		return -1;
+	snprintf(device, sizeof(device), "%" PRIu64, root.device);
+	return meta_write(c, "root_device", device, err);
 }
 
 /* A copied manifest (cloned machine, restored backup) still knows what was
@@ -612,6 +469,7 @@ static enum manifest_request request_of(enum s3_kind kind)
 		return MANIFEST_REQUEST_GET;
 	case S3_KIND_HEAD:
 	case S3_KIND_HEAD_BUCKET:
+	case S3_KIND_SETTING: /* that a cycle never asks for */
 		return MANIFEST_REQUEST_HEAD;
 	case S3_KIND_PUT:
 		return MANIFEST_REQUEST_PUT;

@@ -24,8 +24,7 @@
 #define CLEAN_GRACE_NS (2 * CLOCK_SECOND) /* and then to clean up */
 
 static const char body[] =
-    "s3sync tries here which conditional writes this server honours; this "
-    "object may be deleted.\n";
+    "s3sync tries here what this server does; this object may be deleted.\n";
 #define BODY_SIZE ((int64_t)sizeof(body) - 1)
 
 /* What is tried: with it the write is to be done, or not. */
@@ -44,9 +43,9 @@ struct probe {
 	char token[S3_MULTIPART_TOKEN_SIZE];
 	struct s3_part part; /* of the upload; number 0: not sent */
 	unsigned char part_room[ETAG_MAX];
-	unsigned char checksum[DIGEST_MAX];
 
 	/* of the request under way */
+	struct probe_content content;
 	bool answered;
 	enum s3_outcome outcome;
 	struct error error;
@@ -87,9 +86,11 @@ static void created(void *arg, const struct s3_result *result,
 static void check_stop(struct probe *p)
 {
 	const volatile sig_atomic_t *stop = p->request->stop;
+	int64_t now_ns = clock_mono_ns(), until_ns = p->request->until_ns;
 
-	if (p->give_up_ns == 0 && stop != NULL && *stop != 0)
-		p->give_up_ns = clock_mono_ns() + STOP_GRACE_NS;
+	if (p->give_up_ns == 0 && ((stop != NULL && *stop != 0) ||
+	        (until_ns != 0 && now_ns >= until_ns)))
+		p->give_up_ns = now_ns + STOP_GRACE_NS;
 }
 
 static enum s3_outcome answer(struct probe *p)
@@ -137,42 +138,39 @@ static const struct etag *match_of(const struct probe *p, enum attempt how)
 	return how == ATTEMPT_SAME ? &p->etag : NULL;
 }
 
-/* Of the body, as the pair's uploads have it; NULL: they have none. */
-static const unsigned char *checksum_of(struct probe *p)
+void probe_content_fill(struct probe_content *content, struct bucket *b,
+    enum s3_checksum checksum, struct s3_put *put)
 {
-	enum s3_checksum kind = p->request->checksum;
-
-	if (kind == S3_CHECKSUM_NONE)
-		return NULL;
-	digest_once(s3_checksum_digest(kind), body, (size_t)BODY_SIZE,
-	    p->checksum);
-	return p->checksum;
+	digest_once(DIGEST_SHA256, body, (size_t)BODY_SIZE, content->sha256);
+	digest_once(DIGEST_MD5, body, (size_t)BODY_SIZE, content->md5);
+	if (checksum != S3_CHECKSUM_NONE)
+		digest_once(s3_checksum_digest(checksum), body,
+		    (size_t)BODY_SIZE, content->checksum);
+	put->size = BODY_SIZE;
+	put->sha256 = b->ops->signs_payload(b) ? content->sha256 : NULL;
+	put->md5 = content->md5;
+	put->checksum = checksum != S3_CHECKSUM_NONE ? content->checksum :
+	    NULL;
+	put->read = read_body;
 }
 
 static enum s3_outcome send_body(struct probe *p, enum attempt how,
     const char *upload_id)
 {
 	struct bucket *b = p->request->bucket;
-	unsigned char sha256[DIGEST_SHA256_SIZE], md5[DIGEST_MD5_SIZE];
-	const struct s3_put put = {
+	struct s3_put put = {
 		.key = p->key,
 		.key_len = strlen(p->key),
-		.size = BODY_SIZE,
-		.sha256 = b->ops->signs_payload(b) ? sha256 : NULL,
-		.md5 = md5,
-		.checksum = checksum_of(p),
 		.if_match = match_of(p, how),
 		.if_none_match = how == ATTEMPT_NEW,
 		.upload_id = upload_id,
 		.part_number = upload_id != NULL,
 		.mtime_ns = INT64_MIN,
-		.read = read_body,
 		.done = answered,
 		.arg = p,
 	};
 
-	digest_once(DIGEST_SHA256, body, (size_t)BODY_SIZE, sha256);
-	digest_once(DIGEST_MD5, body, (size_t)BODY_SIZE, md5);
+	probe_content_fill(&p->content, b, p->request->checksum, &put);
 	b->ops->put(b, &put);
 	return answer(p);
 }
@@ -271,6 +269,8 @@ static enum s3_outcome send_abort(struct probe *p)
 /* The keys are known before they are made, and forgotten when removed. */
 static int record(struct probe *p, const char *left, struct error *err)
 {
+	if (p->request->manifest == NULL)
+		return 0;
 	if (manifest_meta_set(p->request->manifest, META_LEFT, left, err) < 0)
 		return -1;
 	return manifest_commit(p->request->manifest, err);
@@ -315,8 +315,8 @@ static bool is_gone(enum s3_outcome outcome)
 	return outcome == S3_DONE || outcome == S3_ABSENT;
 }
 
-/* What cannot be removed now stays recorded, for the next cycle. */
-static int remove_left(struct probe *p, struct error *err)
+/* Was all removed? If not, p->error says why. */
+static bool remove_all(struct probe *p)
 {
 	bool gone;
 
@@ -327,7 +327,13 @@ static int remove_left(struct probe *p, struct error *err)
 		gone = is_gone(send_delete(p, p->key, ATTEMPT_PLAIN));
 	if (gone && p->copy_may_be_there)
 		gone = is_gone(send_delete(p, p->copy, ATTEMPT_PLAIN));
-	if (gone)
+	return gone;
+}
+
+/* What cannot be removed now stays recorded, for the next cycle. */
+static int remove_left(struct probe *p, struct error *err)
+{
+	if (remove_all(p))
 		return record(p, "", err);
 	log_warning("cannot remove %s%s, which a probe has left: %s; the next "
 	    "cycle tries again", p->request->bucket->prefix, p->key,
@@ -412,7 +418,8 @@ static bool make_upload(struct probe *p)
 		.number = 1,
 		.size = BODY_SIZE,
 		.etag = p->written,
-		.checksum = checksum_of(p),
+		.checksum = p->request->checksum != S3_CHECKSUM_NONE ?
+		    p->content.checksum : NULL,
 	};
 	signature_etag_keep(&p->part.etag, p->part_room);
 	return true;
@@ -633,6 +640,13 @@ static int record_capability(const struct probe_request *request,
 	return status;
 }
 
+/* Nothing was found out, and it is known why. */
+static bool is_lost(const struct probe *p, const struct capability *c)
+{
+	return c->verdicts[CAPABILITY_PUT][CAPABILITY_NEW] ==
+	    CAPABILITY_UNKNOWN && p->lost.kind != ERROR_NONE;
+}
+
 static int probe(struct probe *p, struct capability *c, struct error *err)
 {
 	char key[KEY_MAX];
@@ -651,8 +665,7 @@ static int probe(struct probe *p, struct capability *c, struct error *err)
 		*err = p->lost;
 		return -1;
 	}
-	if (c->verdicts[CAPABILITY_PUT][CAPABILITY_NEW] ==
-	        CAPABILITY_UNKNOWN && p->lost.kind != ERROR_NONE) {
+	if (is_lost(p, c)) {
 		forget(c);
 		log_warning("which conditional writes %s honours could not be "
 		    "tried, and is tried again in the next cycle: %s",
@@ -665,15 +678,15 @@ static int probe(struct probe *p, struct capability *c, struct error *err)
 	return record_capability(p->request, c, err);
 }
 
-static int load(const struct probe_request *request, struct capability *c,
-    struct error *err)
+int probe_recall(struct manifest *manifest, const char *of,
+    struct capability *c, struct error *err)
 {
 	struct strbuf text = STRBUF_INIT(META_MAX);
-	int status = manifest_meta_get(request->manifest, META_RECORD, &text,
-	    err) < 0 ? -1 : 0;
+	int status = manifest_meta_get(manifest, META_RECORD, &text, err) < 0 ?
+	    -1 : 0;
 
 	if (status == 0)
-		capability_parse(strbuf_text(&text), request->of, c);
+		capability_parse(strbuf_text(&text), of, c);
 	strbuf_release(&text);
 	return status;
 }
@@ -687,7 +700,8 @@ int probe_run(const struct probe_request *request, struct capability *c,
 	if (status == 0 && request->writes) {
 		c->trusting = !request->allowed;
 		if (!c->doubted)
-			status = load(request, c, err);
+			status = probe_recall(request->manifest, request->of, c,
+			    err);
 		if (status == 0 && request->allowed &&
 		    capability_is_due(c, clock_wall_ns())) {
 			p = (struct probe){ .request = request };
@@ -706,4 +720,27 @@ int probe_end(const struct probe_request *request, const struct capability *c,
 	if (!c->doubted || !request->allowed)
 		return 0;
 	return record_capability(request, &nothing, err);
+}
+
+int probe_try(const struct probe_request *request, const char *key,
+    struct capability *c, struct error *err)
+{
+	struct probe p = { .request = request };
+	bool removed;
+
+	forget(c);
+	set_keys(&p, key);
+	judge_all(&p, c);
+	removed = remove_all(&p);
+	forget_upload(&p);
+	if (!removed) {
+		*err = p.error;
+		return -1;
+	}
+	if (is_lost(&p, c)) {
+		*err = p.lost;
+		return 1;
+	}
+	c->probed_ns = clock_wall_ns();
+	return 0;
 }

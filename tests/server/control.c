@@ -12,6 +12,7 @@
 #include "operation.h"
 #include "reply.h"
 #include "request.h"
+#include "setting.h"
 #include "stats.h"
 #include "text.h"
 #include "verb.h"
@@ -125,6 +126,16 @@ static void command_identity(struct request *r)
 		reply_ok(r);
 }
 
+static void set_setting(struct request *r)
+{
+	const struct param *name = request_param(r, "name");
+
+	if (!name || setting_set(r, name->value) < 0)
+		refuse(r, "no such setting");
+	else
+		reply_ok(r);
+}
+
 static void stop(struct request *r)
 {
 	reply_ok(r);
@@ -145,6 +156,7 @@ static const struct command {
 	{ "POST", "bucket", make_bucket },
 	{ "GET", "identity", get_identity },
 	{ "POST", "identity", command_identity },
+	{ "POST", "setting", set_setting },
 	{ "POST", "stop", stop },
 };
 

@@ -18,6 +18,7 @@
 #include "identity.h"
 #include "operation.h"
 #include "pause.h"
+#include "setting.h"
 #include "request.h"
 #include "stats.h"
 #include "text.h"
@@ -227,6 +228,7 @@ static int serve(struct settings *s, const sigset_t *ends, struct error *err)
 
 	server->pause = pause_new();
 	server->identity = identity_new();
+	server->settings = settings_new();
 	server->faults = faults_new(operation_is_kind);
 	server->stats = stats_new(operation_count(), (size_t)s->log_lines);
 	server->store = store_open(s->dir, err);
@@ -259,6 +261,7 @@ out:
 	faults_free(server->faults);
 	pause_free(server->pause);
 	identity_free(server->identity);
+	settings_free(server->settings);
 	free(cert);
 	free(key);
 	return result;

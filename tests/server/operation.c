@@ -10,6 +10,7 @@
 #include "list.h"
 #include "reply.h"
 #include "request.h"
+#include "setting.h"
 #include "text.h"
 #include "upload.h"
 #include "verb.h"
@@ -25,6 +26,10 @@ static const struct operation operations[] = {
 	{ "LIST_BUCKETS", "GET", ON_SERVICE, NULL, NULL, bucket_list },
 	{ "LOCATION", "GET", ON_BUCKET, "location", NULL, bucket_location },
 	{ "LIST_UPLOADS", "GET", ON_BUCKET, "uploads", NULL, upload_list },
+	{ "VERSIONING", "GET", ON_BUCKET, "versioning", NULL, setting_get },
+	{ "LIFECYCLE", "GET", ON_BUCKET, "lifecycle", NULL, setting_get },
+	{ "ENCRYPTION", "GET", ON_BUCKET, "encryption", NULL, setting_get },
+	{ "OBJECT_LOCK", "GET", ON_BUCKET, "object-lock", NULL, setting_get },
 	{ "LIST", "GET", ON_BUCKET, NULL, NULL, list_objects },
 	{ "HEAD_BUCKET", "HEAD", ON_BUCKET, NULL, NULL, bucket_head },
 	{ "CREATE_BUCKET", "PUT", ON_BUCKET, NULL, NULL, bucket_create },
@@ -61,6 +66,8 @@ static bool is_unsupported(const struct request *r)
 		"lifecycle", "object-lock", "policy", "tagging", "versioning",
 		"versions" };
 
+	if (setting_is_asked(r))
+		return false;
 	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
 		if (request_param(r, params[i]))
 			return true;

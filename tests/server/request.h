@@ -17,6 +17,7 @@ struct MHD_Connection;
 struct identity;
 struct operation;
 struct pause;
+struct bucket_settings;
 
 struct server {
 	struct store *store;
@@ -24,6 +25,7 @@ struct server {
 	struct stats *stats;
 	struct pause *pause;
 	struct identity *identity;
+	struct bucket_settings *settings;
 	const char *access_key, *secret_key, *region;
 	const char *session_token; /* NULL: none is asked for */
 	bool anonymous;            /* unsigned requests are served */

@@ -170,7 +170,7 @@ vectors() {
 	local right=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41
 	vector "AWS's example of GET is accepted" 206 /test.txt "$get" \
 	    "$right" -H 'Range: bytes=0-9' -H "$hash: $empty"
-	vector "AWS's example of GET lifecycle is accepted" 501 \
+	vector "AWS's example of GET lifecycle is accepted" 404 \
 	    '/?lifecycle' "host;$hash;x-amz-date" \
 	    fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543 \
 	    -H "$hash: $empty"
@@ -575,6 +575,32 @@ time_of() {
 	    print ((t >= $2 && t <= $3) ? \"yes\" : t) }"
 }
 
+settings() {
+	s3 '/demo?versioning'
+	answers "no versioning" 200 '<VersioningConfiguration/>'
+	s3 '/demo?lifecycle'
+	answers "no lifecycle" 404 NoSuchLifecycleConfiguration
+	s3 '/demo?encryption'
+	answers "no encryption" 404 \
+	    ServerSideEncryptionConfigurationNotFoundError
+	s3 '/demo?object-lock'
+	answers "no object lock" 404 ObjectLockConfigurationNotFoundError
+	server_ask POST 'setting?name=lifecycle' --data-binary '<L>7</L>'
+	s3 '/demo?lifecycle'
+	answers "lifecycle as a test wants it" 200 '<L>7</L>'
+	server_ask POST 'setting?name=lifecycle' --data-binary ''
+	s3 '/demo?lifecycle'
+	answers "and none again" 404
+	s3 '/demo?lifecycle' -X PUT
+	answers "others cannot set it" 501
+	server_faults 'LIFECYCLE deny'
+	s3 '/demo?lifecycle'
+	answers "it is a kind of its own" 403 AccessDenied
+	s3 '/demo?versioning'
+	answers "only that" 200
+	server_ask DELETE faults
+}
+
 answer_faults() {
 	server_faults 'GET status=503 code=SlowDown retry-after=7'
 	s3 /demo/f2
@@ -943,6 +969,7 @@ objects
 listings
 multipart
 network_faults
+settings
 answer_faults
 page_faults
 rules

@@ -263,6 +263,7 @@ static void tell(const struct sim_request *r, const struct s3_result *result,
 	case S3_KIND_DELETE:
 	case S3_KIND_COPY:
 	case S3_KIND_HEAD_BUCKET:
+	case S3_KIND_SETTING:
 	case S3_KIND_COUNT:
 		abort();
 	}

@@ -360,6 +360,7 @@ static inline void server_answer(struct server *s,
 	case S3_KIND_HEAD:
 	case S3_KIND_HEAD_BUCKET:
 	case S3_KIND_LIST_PARTS:
+	case S3_KIND_SETTING:
 	case S3_KIND_COUNT:
 		abort();
 	}

@@ -438,6 +438,78 @@ static void refused_credentials_end_the_cycle(void **state)
 	}
 }
 
+#define TRIED ".s3sync/check-0123456789abcdef"
+
+static int try(void)
+{
+	request.manifest = NULL; /* nothing can be recorded */
+	error_clear(&err);
+	return probe_try(&request, TRIED, &known, &err);
+}
+
+static void who_only_wants_to_know_records_nothing(void **state)
+{
+	struct capability recorded = { .probed_ns = 0 };
+
+	(void)state;
+	server->verdicts[CAPABILITY_COPY][CAPABILITY_NEW] =
+	    CAPABILITY_IGNORED;
+	assert_int_equal(try(), 0);
+	assert_int_equal(known.verdicts[CAPABILITY_PUT][CAPABILITY_NEW],
+	    CAPABILITY_HONOURED);
+	assert_int_equal(known.verdicts[CAPABILITY_COPY][CAPABILITY_NEW],
+	    CAPABILITY_IGNORED);
+	assert_true(known.probed_ns > 0);
+	assert_non_null(strstr(strbuf_text(&server->log), TRIED));
+	assert_null(strstr(strbuf_text(&server->log), "probe-"));
+	nothing_is_left();
+	assert_int_equal(probe_recall(m, HOME, &recorded, &err), 0);
+	assert_int_equal(recorded.probed_ns, 0);
+	assert_string_equal(strbuf_text(&said), "");
+}
+
+static void a_trial_without_an_answer_says_why(void **state)
+{
+	(void)state;
+	server->dead_from = 1;
+	assert_int_equal(try(), 1);
+	assert_int_equal(err.kind, ERROR_NETWORK);
+}
+
+static void a_trial_that_leaves_something_says_so(void **state)
+{
+	(void)state;
+	server->dead_from = 3; /* when there is an object */
+	assert_int_equal(try(), -1);
+	assert_int_equal(err.kind, ERROR_NETWORK);
+	assert_int_equal(server_count(server), 1);
+}
+
+static void a_trial_that_is_late_is_given_up(void **state)
+{
+	(void)state;
+	request.until_ns = 1;
+	assert_int_equal(try(), 0);
+	assert_int_equal(known.verdicts[CAPABILITY_COMPLETE][CAPABILITY_NEW],
+	    CAPABILITY_UNKNOWN);
+	assert_true(server->requests < REQUESTS / 2);
+	nothing_is_left();
+}
+
+static void what_a_cycle_recorded_is_recalled(void **state)
+{
+	struct capability recorded = { .probed_ns = 0 };
+
+	(void)state;
+	run(0);
+	assert_int_equal(probe_recall(m, HOME, &recorded, &err), 0);
+	assert_memory_equal(recorded.verdicts, known.verdicts,
+	    sizeof(known.verdicts));
+	assert_int_equal(probe_recall(m, "another/bucket", &recorded, &err),
+	    0);
+	assert_int_equal(recorded.probed_ns, 0);
+}
+
 static void payloads_are_signed_where_they_must_be(void **state)
 {
 	(void)state;
@@ -470,6 +542,11 @@ int main(void)
 		PROBE(what_cannot_be_removed_is_told_and_tried_again),
 		PROBE(who_is_stopped_cleans_up),
 		PROBE(refused_credentials_end_the_cycle),
+		PROBE(who_only_wants_to_know_records_nothing),
+		PROBE(a_trial_without_an_answer_says_why),
+		PROBE(a_trial_that_leaves_something_says_so),
+		PROBE(a_trial_that_is_late_is_given_up),
+		PROBE(what_a_cycle_recorded_is_recalled),
 		PROBE(payloads_are_signed_where_they_must_be),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

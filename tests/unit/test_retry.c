@@ -106,6 +106,12 @@ static const struct {
 	  ERROR_CHANGED },
 	/* one key */
 	{ 0, 404, "NoSuchKey", RETRY_KEY, ALL(S3_ABSENT), ERROR_CHANGED },
+	{ 0, 404, "NoSuchLifecycleConfiguration", RETRY_KEY, ALL(S3_ABSENT),
+	  ERROR_REMOTE },
+	{ 0, 404, "ServerSideEncryptionConfigurationNotFoundError", RETRY_KEY,
+	  ALL(S3_ABSENT), ERROR_REMOTE },
+	{ 0, 404, "ObjectLockConfigurationNotFoundError", RETRY_KEY,
+	  ALL(S3_ABSENT), ERROR_REMOTE },
 	{ 0, 403, "InvalidObjectState", RETRY_KEY, ALL(S3_ARCHIVED),
 	  ERROR_REMOTE },
 	{ 0, 400, "EntityTooLarge", RETRY_KEY, FAILED, ERROR_BLOCKED },

@@ -552,6 +552,18 @@ static void an_upload_in_parts_is_begun_completed_and_aborted(void **state)
 	release(f);
 }
 
+static void a_setting_is_asked_of_the_bucket(void **state)
+{
+	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
+
+	(void)state;
+	wire_setting(&f->wire, &f->sender, "object-lock", NOW);
+	assert_string_equal(f->wire.request.method, "GET");
+	assert_string_equal(f->wire.request.url, "http://h/b?object-lock=");
+	assert_int_equal(f->wire.request.body_size, -1);
+	release(f);
+}
+
 static void a_delete_may_have_a_condition(void **state)
 {
 	struct fixture *f = make("http://h", "b", S3_ADDRESSING_PATH, NULL);
@@ -629,6 +641,7 @@ int main(void)
 		cmocka_unit_test(
 		    an_upload_in_parts_is_begun_completed_and_aborted),
 		cmocka_unit_test(who_does_not_sign_says_nothing_of_it),
+		cmocka_unit_test(a_setting_is_asked_of_the_bucket),
 		cmocka_unit_test(a_delete_may_have_a_condition),
 		cmocka_unit_test(
 		    the_time_among_the_attributes_of_s3cmd_is_found),

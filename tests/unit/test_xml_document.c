@@ -68,6 +68,29 @@ static void rows_come_in_order(void **state)
 	xml_document_free(d);
 }
 
+static void texts_may_lie_deeper(void **state)
+{
+	const char *body = HEAD "<R><A><B><C>1</C></B></A>"
+	    "<P><F><N>2</N><E/></F></P><P><F/></P></R>";
+	struct xml_document *d;
+
+	(void)state;
+	assert_int_equal(parse("R", body, &d), XML_SOUND);
+	assert_string_equal(xml_document_text(d, "A/B/C"), "1");
+	assert_string_equal(xml_document_text(d, "A/B"), "");
+	assert_string_equal(xml_document_text(d, "A/C"), "");
+	assert_string_equal(xml_document_text(d, "A/B/C/D"), "");
+	assert_true(xml_document_next(d, "P"));
+	assert_string_equal(xml_document_field(d, "F/N"), "2");
+	assert_true(xml_document_has(d, "F/E"));
+	assert_false(xml_document_has(d, "F/X"));
+	assert_true(xml_document_next(d, "P"));
+	assert_string_equal(xml_document_field(d, "F/N"), "");
+	assert_true(xml_document_has(d, "F"));
+	assert_false(xml_document_has(d, "F/E"));
+	xml_document_free(d);
+}
+
 static void blanks_that_keep_a_line_open_are_skipped(void **state)
 {
 	struct xml_document *d;
@@ -164,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_of_the_root_are_found),
 		cmocka_unit_test(rows_come_in_order),
+		cmocka_unit_test(texts_may_lie_deeper),
 		cmocka_unit_test(blanks_that_keep_a_line_open_are_skipped),
 		cmocka_unit_test(an_error_after_200_is_an_error),
 		cmocka_unit_test(what_is_not_the_document_is_not_believed),
