@@ -158,8 +158,11 @@ static int get_role(struct imds *m, struct strbuf *role, struct error *err)
 	struct fetch_reply reply;
 	int rc = ask(m, "GET", ROLE_PATH, "", token_header(m), &reply, err);
 
-	if (rc == 0 && reply.status == 404) {
-		note(m, "the instance has no role");
+	/* No role is not a broken one; where the metadata are switched off,
+	 * or somebody else is at their address, it is the same. */
+	if (rc == 0 && (reply.status == 404 || reply.status == 403)) {
+		note(m, reply.status == 404 ? "the instance has no role" :
+		    "refused (HTTP 403)");
 		fetch_release(&reply);
 		return 0;
 	}
