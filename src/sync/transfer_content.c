@@ -10,6 +10,9 @@
  *   no   one was seen that is not, with the right content behind it: no ETag
  *        refutes anything any more (old objects may have others than new ones)
  *
+ * An ETag of parts proves the content, too, where the size of its parts is
+ * known: ours, or what others use; see judge_parts.
+ *
  * And an object that comes back after its file was lost must hold what it held
  * when it was here before, whatever its ETag is.
  *
@@ -19,6 +22,7 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "sync/transfer_internal.h"
 
@@ -74,10 +78,46 @@ void transfer_content_recall(struct job *j)
  * Hashing
  */
 
+/* Bytes of the parts that an upload of ours would have had; 0 where that would
+ * not have been as many, or the whole content's MD5 is wanted. */
+static int64_t own_part_size(const struct job *j)
+{
+	int parts = s3_etag_parts(&j->remote.etag);
+	int64_t size = transfer_parts_size(j->t->request->part_size,
+	    j->remote.size);
+
+	if (parts == 0 || j->known || j->remote.size == 0 ||
+	    (j->remote.size + size - 1) / size != parts)
+		return 0;
+	return size;
+}
+
+void transfer_content_start(struct job *j)
+{
+	int64_t part_size = own_part_size(j);
+
+	j->in_parts = part_size > 0;
+	j->parts_matter = j->t->etags == TRANSFER_ETAGS_MD5;
+	if (j->in_parts)
+		j->parts_run = s3_etag_new(part_size);
+	else
+		j->md5_run = digest_new(DIGEST_MD5);
+}
+
+void transfer_content_stop(struct job *j)
+{
+	digest_free(j->md5_run);
+	digest_free(j->told_run);
+	s3_etag_free(j->parts_run);
+	j->md5_run = j->told_run = NULL;
+	j->parts_run = NULL;
+	j->in_parts = false;
+}
+
 void transfer_content_begin(struct job *j, const struct s3_head *head)
 {
-	if (j->md5_run == NULL) {
-		j->md5_run = digest_new(DIGEST_MD5);
+	if (j->md5_run == NULL && j->parts_run == NULL) {
+		transfer_content_start(j);
 		j->told = head->checksum;
 		if (j->told != S3_CHECKSUM_NONE)
 			j->told_run = digest_new(s3_checksum_digest(j->told));
@@ -89,23 +129,86 @@ void transfer_content_begin(struct job *j, const struct s3_head *head)
 
 void transfer_content_reset(struct job *j)
 {
-	digest_reset(j->md5_run);
+	if (j->in_parts)
+		s3_etag_reset(j->parts_run);
+	else
+		digest_reset(j->md5_run);
 	if (j->told_run != NULL)
 		digest_reset(j->told_run);
 }
 
 void transfer_content_add(struct job *j, const void *bytes, size_t len)
 {
-	digest_update(j->md5_run, bytes, len);
+	if (j->in_parts)
+		s3_etag_add(j->parts_run, bytes, len);
+	else
+		digest_update(j->md5_run, bytes, len);
 	if (j->told_run != NULL)
 		digest_update(j->told_run, bytes, len);
+}
+
+/* What has arrived, again: from memory, or from its file. */
+static ssize_t reread(struct job *j, int64_t offset, unsigned char *buf,
+    size_t len, struct error *err)
+{
+	int64_t left = j->remote.size - offset;
+
+	if ((int64_t)len > left)
+		len = (size_t)left;
+	if (j->body == NULL)
+		return j->t->request->tree->ops->write_read_at(j->writer,
+		    offset, buf, len, err);
+	memcpy(buf, j->body + offset, len);
+	return (ssize_t)len;
+}
+
+/* Is the ETag that of parts of this size? 1, 0, or -1. */
+static int fits(struct job *j, int64_t part_size, struct error *err)
+{
+	struct s3_etag *run = s3_etag_new(part_size);
+	unsigned char *buf = alloc_bytes(TRANSFER_CHUNK);
+	char text[S3_ETAG_TEXT_MAX];
+	int64_t at = 0;
+	ssize_t got = 0;
+
+	while (at < j->remote.size &&
+	    (got = reread(j, at, buf, TRANSFER_CHUNK, err)) > 0) {
+		s3_etag_add(run, buf, (size_t)got);
+		at += got;
+	}
+	s3_etag_end(run, text);
+	s3_etag_free(run);
+	free(buf);
+	return got < 0 ? -1 : s3_etag_equal(&j->remote.etag, text);
+}
+
+/* Others cut their parts otherwise, and make as many of them. */
+static int compare_parts(struct job *j, struct error *err)
+{
+	int64_t sizes[S3_ETAG_SIZES_MAX];
+	size_t count;
+	int found;
+
+	s3_etag_end(j->parts_run, j->parts_etag);
+	found = s3_etag_equal(&j->remote.etag, j->parts_etag);
+	if (found == 0 && j->parts_matter && !j->etag_not_md5) {
+		count = s3_etag_sizes(j->remote.size,
+		    s3_etag_parts(&j->remote.etag), own_part_size(j), sizes);
+		for (size_t i = 1; i < count && found == 0; i++)
+			found = fits(j, sizes[i], err);
+	}
+	j->verified = j->verified || found > 0;
+	return found < 0 ? -1 : 0;
 }
 
 int transfer_content_end(struct job *j, struct error *err)
 {
 	unsigned char sum[DIGEST_MAX];
 
-	digest_final(j->md5_run, j->md5);
+	if (!j->in_parts)
+		digest_final(j->md5_run, j->md5);
+	else if (compare_parts(j, err) < 0)
+		return -1;
 	if (j->told == S3_CHECKSUM_NONE)
 		return 0;
 	digest_final(j->told_run, sum);
@@ -132,11 +235,29 @@ static bool is_lasting(const struct job *j, const struct error *error)
 	    strcmp(j->earlier, error->text) == 0;
 }
 
+/* Where the ETags of whole objects are MD5s, those of parts are of MD5s, too.
+ * Somebody may have cut in a way that nobody knows: then the content comes
+ * twice, the same both times, and is believed. */
+static int judge_parts(struct job *j, struct error *err)
+{
+	if (j->verified || j->etag_not_md5 || !j->parts_matter)
+		return 0;
+	error_set(err, ERROR_INTEGRITY, "the content in parts, %s, is not what "
+	    "the object's ETag says; if it is the same when it comes again, it "
+	    "is taken", j->parts_etag);
+	if (!is_lasting(j, err))
+		return -1;
+	error_clear(err);
+	return 0;
+}
+
 int transfer_content_judge(struct job *j, struct error *err)
 {
 	struct transfer *t = j->t;
 	char md5[2 * DIGEST_MD5_SIZE + 1];
 
+	if (j->in_parts)
+		return judge_parts(j, err);
 	if (j->known &&
 	    memcmp(j->known_md5, j->md5, sizeof(j->known_md5)) != 0)
 		return error_set(err, ERROR_INTEGRITY, "the content is not "

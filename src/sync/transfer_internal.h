@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/work.h"
+#include "s3/etag.h"
 #include "sync/transfer.h"
 
 #define TRANSFER_IN_MEMORY_MAX (256 * 1024) /* larger contents are streamed */
@@ -63,12 +64,16 @@ struct job {
 	bool etag_not_md5;
 	bool racy;
 	bool unsettled; /* prepare: too young still */
+	/* The object is one of parts, and hashed so: md5 is not known. */
 	bool in_parts;
 	struct parts *parts; /* NULL: not begun, or not in parts */
 
 	struct ranges *ranges; /* a download in them; else NULL */
 
 	struct digest *md5_run; /* streamed downloads: behind the writes */
+	struct s3_etag *parts_run;      /* … in its place, if in_parts */
+	bool parts_matter; /* ETags are MD5s here, so those of parts are, too */
+	char parts_etag[S3_ETAG_TEXT_MAX]; /* what came of it */
 	struct digest *told_run;
 	enum s3_checksum told; /* downloads: the server told this checksum … */
 	unsigned char told_sum[DIGEST_MAX];
@@ -161,6 +166,10 @@ int64_t transfer_job_backoff_ns(int attempts);
 void transfer_content_load(struct transfer *t);
 /* Was the object of this download here before, and what did it hold? */
 void transfer_content_recall(struct job *j);
+/* What a download is hashed with, before its first byte: its MD5, or that of
+ * parts of our size where the ETag is of as many. */
+void transfer_content_start(struct job *j);
+void transfer_content_stop(struct job *j); /* also what never started */
 /* The checksums of a download: anew with each reply that begins (reset, if
  * need be, once no worker adds); then pieces in order; -1 at the end means
  * ERROR_INTEGRITY. Not on two threads at once. */

@@ -107,8 +107,7 @@ static void job_free(struct job *j)
 		ops->read_close(j->reader);
 	transfer_parts_free(j->parts);
 	ops->write_abandon(j->writer);
-	digest_free(j->md5_run);
-	digest_free(j->told_run);
+	transfer_content_stop(j);
 	free(j->body);
 	free(j->key);
 	free(j->reason);

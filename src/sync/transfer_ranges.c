@@ -181,8 +181,7 @@ static void go_on_whole(struct job *j)
 	transfer_job_narrow(j);
 	transfer_ranges_release(j);
 	transfer_job_moved(j, 0);
-	digest_free(j->md5_run);
-	j->md5_run = NULL;
+	transfer_content_stop(j);
 	j->hashed = 0;
 	transfer_download_start(j);
 }
@@ -454,7 +453,7 @@ static void open_done(void *arg)
 	}
 	r->opened = true;
 	r->synced_ns = clock_mono_ns();
-	j->md5_run = digest_new(DIGEST_MD5);
+	transfer_content_start(j);
 	take_up(j);
 	if (!r->was_kept)
 		record(j);

@@ -248,6 +248,49 @@ check "it is not seen" [ ! -e "$work/roots/A/corrupt" ]
 check_empty "and of no further use" "$(left_over)"
 ends_whole "a corrupt range"
 
+# ---- ETags of parts ---------------------------------------------------------
+
+prefix=joined/
+machine U V
+# joined KEY SIZE PART: an object of parts of that size.
+joined() {
+	head -c "$2" /dev/urandom >"$work/roots/U/$1"
+	sync_ U --multipart-threshold 5M --part-size "$3"
+}
+# has KEY: V has what U has.
+has() {
+	cmp -s "$work/roots/U/$1" "$work/roots/V/$1"
+}
+echo small >"$work/roots/U/small" # by which V learns that ETags are MD5s
+sync_ U
+sync_ V
+joined ours $((parts * part)) 5M
+faults "GET key=*ours nth=3 times=1 corrupt"
+sync_ V "${sized[@]}"
+expect 1 "a corrupt range of an object of parts: exit status 1"
+expect_text err "the content in parts, " "it is told from what the ETag says"
+check "it is not seen" [ ! -e "$work/roots/V/ours" ]
+no_faults
+sync_ V "${sized[@]}"
+expect 0 "it comes anew"
+check "and is whole" has ours
+quiet "and it is quiet" V
+joined others $((9 * mib)) 8M
+sync_ V "${sized[@]}"
+expect 0 "parts as others cut them, and as many as ours, are known, too"
+check "it is whole" has others
+joined unheard $((9 * mib)) 6M
+sync_ V "${sized[@]}"
+expect 1 "parts that nobody cuts so are doubted"
+sync_ V "${sized[@]}"
+expect 0 "and taken, when they come twice the same"
+check "it is whole" has unheard
+quiet "and it is quiet" V
+joined single $((5 * mib + 1)) 5M
+sync_ V --part-size 5M
+expect 0 "what was sent in parts may come as a whole"
+check "and is whole" has single
+
 # ---- a full disk ------------------------------------------------------------
 
 disk() { # SIZE
