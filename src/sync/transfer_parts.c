@@ -106,6 +106,14 @@ static void set_upload(struct job *j, const char *upload_id, const char *token,
 	p->items = alloc_zero((size_t)p->count, sizeof(*p->items));
 }
 
+static int64_t size_of(const struct job *j, int number)
+{
+	int64_t offset = (number - 1) * j->parts->part_size;
+	int64_t left = j->local.size - offset;
+
+	return left < j->parts->part_size ? left : j->parts->part_size;
+}
+
 static void name_part(struct part *part, const struct etag *etag)
 {
 	free((void *)part->etag.bytes);
@@ -415,9 +423,7 @@ static bool more(struct job *j)
 	p->items[p->next].state = PART_BUSY;
 	s->number = ++p->next;
 	s->offset = (s->number - 1) * p->part_size;
-	s->size = j->local.size - s->offset < p->part_size
-	    ? j->local.size - s->offset
-	    : p->part_size;
+	s->size = size_of(j, s->number);
 	p->busy++;
 	j->t->slots++;
 	work_submit(j->t->work, hash_part, part_hashed, s);
@@ -493,24 +499,35 @@ static void take_row(void *arg, const struct manifest_part *row)
 	name_part(part, &row->etag);
 }
 
+static void take_sent(struct job *j, int number)
+{
+	j->parts->items[number - 1].state = PART_SENT;
+	j->parts->sent++;
+	j->t->bytes_done += size_of(j, number);
+}
+
+/* Who may not ask what the server has goes by what was recorded; should that
+ * be wrong, the completion says so, and the upload begins anew. */
+static void take_recorded(struct job *j)
+{
+	for (int i = 0; i < j->parts->count; i++)
+		if (j->parts->items[i].etag.len > 0)
+			take_sent(j, i + 1);
+}
+
 /* What the server has of part ${n}: what we sent, if we remember; else it may
  * be by the process that died before it could write it down. */
 static void take_listed(struct job *j, const struct s3_part *listed)
 {
 	struct parts *p = j->parts;
 	struct part *part = &p->items[listed->number - 1];
-	int64_t offset = (listed->number - 1) * p->part_size;
-	int64_t size = j->local.size - offset < p->part_size
-	    ? j->local.size - offset
-	    : p->part_size;
 
-	if (listed->size != size || part->state != PART_WANTED)
+	if (listed->size != size_of(j, listed->number) ||
+	    part->state != PART_WANTED)
 		return;
 	if (part->etag.len > 0 &&
 	    signature_etag_equal(&part->etag, &listed->etag)) {
-		part->state = PART_SENT;
-		p->sent++;
-		j->t->bytes_done += size;
+		take_sent(j, listed->number);
 	} else if (signature_etag_may_be_md5(&listed->etag)) {
 		part->state = PART_DOUBTFUL;
 		name_part(part, &listed->etag);
@@ -525,7 +542,9 @@ static void list_done(void *arg, const struct s3_result *result,
 	struct job *j = arg;
 
 	j->t->slots--;
-	if (result->outcome != S3_DONE) {
+	if (result->outcome == S3_DENIED) {
+		take_recorded(j);
+	} else if (result->outcome != S3_DONE) {
 		halt(j, result);
 		return;
 	}

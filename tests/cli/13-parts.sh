@@ -330,6 +330,25 @@ fresh
 faults "LIST_PARTS deny" >/dev/null
 up "$name"
 expect 0 "who may not list parts can still send them"
+fresh
+faults "UPLOAD_PART key=*$name* nth=8 times=1 hang=30" >/dev/null
+up_start "$name"
+recorded() { # A
+	[ "$(query "$1" "SELECT count(*) FROM part")" -ge 1 ]
+}
+check "parts are recorded while others are on their way" \
+    eventually 20 recorded "$name"
+kill -9 $pid
+wait $pid 2>/dev/null
+no_faults
+faults "LIST_PARTS deny" >/dev/null
+asked_reset
+up "$name"
+expect 0 "and go on with those that were recorded"
+same "which are whole" "$name/big" "$work/forty"
+check "and are not all sent again" \
+    test "$(requests 'PUT UPLOAD_PART')" -lt 8
+no_faults
 
 fresh
 faults "UPLOAD_PART nth=4 times=1 hang=30" >/dev/null
