@@ -3,7 +3,7 @@
 -- since the epoch, in the unit that the name ends in; sizes are bytes.
 
 PRAGMA application_id = 0x53335359; -- "S3SY"
-PRAGMA user_version = 3;            -- the last migration
+PRAGMA user_version = 4;            -- the last migration
 
 -- What the manifest belongs to and what is known of its two ends.
 CREATE TABLE meta (
@@ -65,7 +65,6 @@ CREATE TABLE upload (
 CREATE TABLE part (
   key      BLOB    NOT NULL,
   number   INTEGER NOT NULL CHECK (number BETWEEN 1 AND 10000),
-  md5      BLOB    NOT NULL CHECK (length(md5) = 16), -- of what was sent
   checksum BLOB, -- of the upload's kind, NULL if it has none
   r_etag   ANY     NOT NULL, -- as in entry
   PRIMARY KEY (key, number)

@@ -24,7 +24,6 @@ struct manifest_upload {
 
 struct manifest_part {
 	int number;             /* from 1 */
-	const unsigned char *md5; /* 16 bytes, of what was sent */
 	struct etag etag;       /* as the server named it */
 	const unsigned char *checksum; /* that went with it; NULL: none */
 	size_t checksum_len;

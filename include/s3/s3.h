@@ -32,8 +32,9 @@ struct s3;
 enum s3_addressing { S3_ADDRESSING_AUTO, S3_ADDRESSING_PATH,
 	S3_ADDRESSING_VIRTUAL };
 /* Is the payload's SHA-256 part of the signature? AUTO: over http yes; over
- * https TLS protects the bytes, so no (the rule of the AWS tools). NONE: no
- * request is signed at all, as public buckets allow. */
+ * https TLS protects the bytes, so only where it is what the server checks
+ * them with (s3_part_digests). NONE: no request is signed at all, as public
+ * buckets allow. */
 enum s3_signing { S3_SIGNING_AUTO, S3_SIGNING_PAYLOAD, S3_SIGNING_HEADERS,
 	S3_SIGNING_NONE };
 
@@ -111,6 +112,12 @@ const char *s3_region(const struct s3 *s3);
 void s3_begin_in(struct s3 *s3, const char *region);
 /* Must s3_put be given the payload's SHA-256? */
 bool s3_signs_payload(const struct s3 *s3);
+/* What the server shall check a part with, the fewest that do (a checksum of
+ * the bucket's properties comes besides). May change: a server can insist on
+ * the MD5. */
+enum s3_digests { S3_DIGESTS_NONE = 0, S3_DIGESTS_SHA256 = 1,
+	S3_DIGESTS_MD5 = 2, S3_DIGESTS_BOTH = 3 };
+enum s3_digests s3_part_digests(const struct s3 *s3);
 
 /* How a request ended. All but S3_DONE come with an error text. */
 enum s3_outcome {

@@ -30,6 +30,7 @@ struct bucket_ops {
 	void (*parts)(struct bucket *b,
 	    const struct s3_multipart_parts *request);
 	bool (*signs_payload)(const struct bucket *b);
+	enum s3_digests (*part_digests)(const struct bucket *b);
 	int (*wait)(struct bucket *b, int64_t timeout_ns, struct error *err);
 	void (*wake)(struct bucket *b); /* from any thread */
 	void (*abort_all)(struct bucket *b);

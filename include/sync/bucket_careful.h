@@ -10,7 +10,9 @@
  * It stands between the transfers and the bucket, because single PUTs and
  * completions of uploads in parts (copies and deletes, too) need the same,
  * and none of them needs to know: outcomes are those of a server that honours
- * every condition. It learns from answers, and tells ${capability}.
+ * every condition. It learns from answers, and tells ${capability}. And parts
+ * go with their MD5 (part_digests) where the server is not known to look at
+ * the SHA-256 that they are signed with.
  */
 #ifndef SYNC_BUCKET_CAREFUL_H
 #define SYNC_BUCKET_CAREFUL_H

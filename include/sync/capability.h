@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server does with conditional writes (If-None-Match: *, If-Match), as
- * far as it is known: by a probe (sync/probe.h), from which on it is recorded
- * in the manifest with its date, or by what writes taught since. The rules
- * that follow from it are here; sync/bucket_careful.h keeps them. Pure.
+ * What a server does with conditional writes (If-None-Match: *, If-Match, and
+ * the body's SHA-256), as far as it is known: by a probe (sync/probe.h), from
+ * which on it is recorded in the manifest with its date, or by what writes
+ * taught since. The rules that follow from it are here;
+ * sync/bucket_careful.h keeps them. Pure.
  */
 #ifndef SYNC_CAPABILITY_H
 #define SYNC_CAPABILITY_H
@@ -21,6 +22,7 @@ enum capability_write {
 enum capability_condition {
 	CAPABILITY_NEW,  /* If-None-Match: *; a DELETE has none */
 	CAPABILITY_SAME, /* If-Match */
+	CAPABILITY_BODY, /* x-amz-content-sha256; of a PUT, or of a part */
 	CAPABILITY_CONDITIONS
 };
 

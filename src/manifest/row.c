@@ -225,23 +225,19 @@ void manifest_row_bind_part(sqlite3_stmt *s, const char *key, size_t key_len,
 {
 	manifest_row_bind_key(s, key, key_len);
 	sqlite3_bind_int(s, 2, part->number);
-	bind_bytes(s, 3, part->md5, 16);
-	bind_etag(s, 4, &part->etag);
-	bind_bytes(s, 5, part->checksum, part->checksum_len);
+	bind_etag(s, 3, &part->etag);
+	bind_bytes(s, 4, part->checksum, part->checksum_len);
 }
 
 bool manifest_row_part(sqlite3_stmt *s, struct manifest_arena *arena,
     struct manifest_part *out)
 {
-	const char *md5, *checksum;
-	size_t len;
+	const char *checksum;
 
 	out->number = sqlite3_column_int(s, 0);
-	if (!copy_column(s, 1, arena, &md5, &len) ||
-	    !read_etag(s, 2, arena, &out->etag) ||
-	    !copy_column(s, 3, arena, &checksum, &out->checksum_len))
+	if (!read_etag(s, 1, arena, &out->etag) ||
+	    !copy_column(s, 2, arena, &checksum, &out->checksum_len))
 		return false;
-	out->md5 = (const unsigned char *)md5;
 	out->checksum = (const unsigned char *)checksum;
 	return true;
 }

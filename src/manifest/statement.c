@@ -81,11 +81,11 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[STATEMENT_UPLOADS] =
 	    "SELECT " UPLOAD_COLUMNS " FROM upload ORDER BY key",
 	[STATEMENT_PART_PUT] =
-	    "REPLACE INTO part (key, number, md5, r_etag, checksum)"
-	    " VALUES (?1,?2,?3,?4,?5)",
+	    "REPLACE INTO part (key, number, r_etag, checksum)"
+	    " VALUES (?1,?2,?3,?4)",
 	[STATEMENT_PARTS_DROP] = "DELETE FROM part WHERE key = ?1",
 	[STATEMENT_PARTS] =
-	    "SELECT number, md5, r_etag, checksum FROM part WHERE key = ?1"
+	    "SELECT number, r_etag, checksum FROM part WHERE key = ?1"
 	    " ORDER BY number",
 	[STATEMENT_DOWNLOAD_PUT] = "REPLACE INTO download (" DOWNLOAD_COLUMNS
 				   ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",

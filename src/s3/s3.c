@@ -141,6 +141,18 @@ bool s3_signs_payload(const struct s3 *s3)
 	    (s3->signing == S3_SIGNING_AUTO && !s3->endpoint.tls);
 }
 
+/* SHA-256 takes less than half the time of MD5 where the CPU knows it. */
+enum s3_digests s3_part_digests(const struct s3 *s3)
+{
+	bool has_checksum = s3->properties.checksum != S3_CHECKSUM_NONE;
+	bool sha256 = s3_signs_payload(s3) ||
+	    (s3->signing == S3_SIGNING_AUTO && !has_checksum);
+	bool md5 = !has_checksum && (s3->content_md5 || !sha256);
+
+	return (sha256 ? S3_DIGESTS_SHA256 : S3_DIGESTS_NONE) |
+	    (md5 ? S3_DIGESTS_MD5 : S3_DIGESTS_NONE);
+}
+
 const struct s3_usage *s3_usage(const struct s3 *s3)
 {
 	return &s3->usage;

@@ -73,7 +73,7 @@ static bool wants_content_md5(const struct slot *slot,
 	enum s3_kind kind = s3_operation_kind(r);
 
 	return (kind == S3_KIND_PUT || kind == S3_KIND_UPLOAD_PART) &&
-	    r->ask.put.md5 && !r->with_md5 && reply->status == 400 &&
+	    !r->with_md5 && reply->status == 400 &&
 	    (strcmp(reply->error.code, "MissingContentMD5") == 0 ||
 	        (strcmp(reply->error.code, "InvalidRequest") == 0 &&
 	            strcasestr(reply->error.message, "Content-MD5")));
@@ -344,7 +344,10 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 		s3_try_again(slot, 0);
 	} else if (wants_content_md5(slot, reply)) {
 		slot->s3->content_md5 = true;
-		s3_try_again(slot, 0);
+		if (r->ask.put.md5)
+			s3_try_again(slot, 0);
+		else
+			complete_failed(slot, rule, reply);
 	} else if (rule->class == RETRY_CLOCK &&
 	    s3_clock_learn(slot, &reply->error)) {
 		s3_try_again(slot, 0);

@@ -397,6 +397,21 @@ static bool signs_payload(const struct bucket *b)
 	return inner->ops->signs_payload(inner);
 }
 
+/* A server that does not look at the SHA-256 shall have the MD5. */
+static enum s3_digests part_digests(const struct bucket *b)
+{
+	const struct careful *self = careful_of(b);
+	const struct bucket *inner = self->inner;
+	enum s3_digests digests = inner->ops->part_digests(inner);
+
+	if (!(digests & S3_DIGESTS_SHA256) ||
+	    self->capability->verdicts[CAPABILITY_PUT][CAPABILITY_BODY] ==
+	        CAPABILITY_HONOURED)
+		return digests;
+	return inner->ops->signs_payload(inner) ? S3_DIGESTS_BOTH :
+	    S3_DIGESTS_MD5;
+}
+
 static int wait(struct bucket *b, int64_t timeout_ns, struct error *err)
 {
 	struct bucket *inner = careful_of(b)->inner;
@@ -444,6 +459,7 @@ static const struct bucket_ops ops = {
 	.abort = abort_upload,
 	.parts = parts,
 	.signs_payload = signs_payload,
+	.part_digests = part_digests,
 	.wait = wait,
 	.wake = wake,
 	.abort_all = abort_all,

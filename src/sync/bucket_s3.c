@@ -68,6 +68,11 @@ static bool signs_payload(const struct bucket *b)
 	return s3_signs_payload(s3_of(b));
 }
 
+static enum s3_digests part_digests(const struct bucket *b)
+{
+	return s3_part_digests(s3_of(b));
+}
+
 static int wait(struct bucket *b, int64_t timeout_ns, struct error *err)
 {
 	return s3_wait(s3_of(b), timeout_ns, err);
@@ -105,6 +110,7 @@ static const struct bucket_ops ops = {
 	.abort = abort_upload,
 	.parts = parts,
 	.signs_payload = signs_payload,
+	.part_digests = part_digests,
 	.wait = wait,
 	.wake = wake,
 	.abort_all = abort_all,

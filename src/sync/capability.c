@@ -22,7 +22,8 @@ static const struct name {
 	const char *word, *title;
 } names[CAPABILITY_WRITES][CAPABILITY_CONDITIONS] = {
 	[CAPABILITY_PUT] = { { "put_new", "PUT If-None-Match" },
-	    { "put_same", "PUT If-Match" } },
+	    { "put_same", "PUT If-Match" },
+	    { "put_body", "PUT x-amz-content-sha256" } },
 	[CAPABILITY_COMPLETE] = { { "complete_new", "Complete If-None-Match" },
 	    { "complete_same", "Complete If-Match" } },
 	[CAPABILITY_COPY] = { { "copy_new", "COPY If-None-Match" },

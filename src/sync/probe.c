@@ -28,7 +28,8 @@ static const char body[] =
 #define BODY_SIZE ((int64_t)sizeof(body) - 1)
 
 /* What is tried: with it the write is to be done, or not. */
-enum attempt { ATTEMPT_PLAIN, ATTEMPT_NEW, ATTEMPT_OTHER, ATTEMPT_SAME };
+enum attempt { ATTEMPT_PLAIN, ATTEMPT_NEW, ATTEMPT_OTHER, ATTEMPT_SAME,
+	ATTEMPT_DAMAGED };
 
 struct probe {
 	const struct probe_request *request;
@@ -48,6 +49,7 @@ struct probe {
 	struct probe_content content;
 	bool answered;
 	enum s3_outcome outcome;
+	int http_status;
 	struct error error;
 	struct etag written;
 	unsigned char written_room[ETAG_MAX];
@@ -68,6 +70,7 @@ static void answered(void *arg, const struct s3_result *result)
 
 	p->answered = true;
 	p->outcome = result->outcome;
+	p->http_status = result->http_status;
 	p->error = result->error;
 	p->written = result->etag;
 	signature_etag_keep(&p->written, p->written_room);
@@ -171,6 +174,11 @@ static enum s3_outcome send_body(struct probe *p, enum attempt how,
 	};
 
 	probe_content_fill(&p->content, b, p->request->checksum, &put);
+	if (how == ATTEMPT_DAMAGED) {
+		p->content.sha256[0] ^= 1;
+		put.sha256 = p->content.sha256;
+		put.md5 = put.checksum = NULL;
+	}
 	b->ops->put(b, &put);
 	return answer(p);
 }
@@ -535,6 +543,25 @@ static enum capability_verdict judge(struct probe *p,
 	return CAPABILITY_UNKNOWN;
 }
 
+/* A body that is not the announced one. Who compares it says 400, or, having
+ * signed with the hash of what came, that the signature is wrong; should the
+ * credentials be bad indeed, the next request tells. */
+static enum capability_verdict judge_body(struct probe *p)
+{
+	const bool refused = p->refused;
+	const struct error lost = p->lost;
+
+	if (!prepare(p, CAPABILITY_PUT))
+		return CAPABILITY_UNKNOWN;
+	if (attempt(p, CAPABILITY_PUT, ATTEMPT_DAMAGED) == S3_DONE)
+		return CAPABILITY_IGNORED;
+	if (p->http_status == 0)
+		return CAPABILITY_UNKNOWN;
+	p->refused = refused;
+	p->lost = lost;
+	return p->http_status < 500 ? CAPABILITY_HONOURED : CAPABILITY_UNKNOWN;
+}
+
 /* The first PUT, where nothing is. */
 static enum capability_verdict judge_first(struct probe *p,
     struct capability *c)
@@ -569,9 +596,10 @@ static void judge_all(struct probe *p, struct capability *c)
 		for (int n = 0; n < CAPABILITY_CONDITIONS; n++)
 			if (capability_word(w, n) != NULL &&
 			    !(w == CAPABILITY_PUT && n == CAPABILITY_NEW))
-				c->verdicts[w][n] = judge(p,
-				    (enum capability_write)w,
-				    (enum capability_condition)n);
+				c->verdicts[w][n] = n == CAPABILITY_BODY ?
+				    judge_body(p) :
+				    judge(p, (enum capability_write)w,
+					(enum capability_condition)n);
 }
 
 /*

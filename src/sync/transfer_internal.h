@@ -189,8 +189,8 @@ void transfer_content_read_back(struct job *j, const struct error *why);
 
 void transfer_upload_start(struct job *j);
 /* Reads ${size} bytes from ${offset} on, into ${body} if that is not NULL, and
- * through the digests that they are signed and checked with; ${sha256} and
- * ${sum} (of the request's checksum) may be NULL. On a worker. -1: *err. */
+ * through the digests that they are signed and checked with; ${md5}, ${sha256}
+ * and ${sum} (of the request's checksum) may be NULL. On a worker. -1: *err. */
 int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
     unsigned char *body, unsigned char *md5, unsigned char *sha256,
     unsigned char *sum, struct error *err);

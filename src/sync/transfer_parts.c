@@ -3,6 +3,10 @@
  * Uploads in parts: what was begun before and the server still has → parts,
  * several at once, each hashed (worker) and sent → a last look at the file →
  * completed. The rows of the manifest tell the next cycle where to go on.
+ *
+ * A part is hashed with what the server checks it with, and no more: the MD5
+ * costs more than all the rest, and is made where nothing else vouches for a
+ * part, or where the server has one that nobody remembers.
  */
 #include <string.h>
 
@@ -23,7 +27,6 @@ enum part_state {
 
 struct part {
 	enum part_state state;
-	unsigned char md5[DIGEST_MD5_SIZE];
 	unsigned char checksum[DIGEST_MAX]; /* of the request's kind */
 	struct etag etag; /* as the server named it; bytes are ours */
 };
@@ -55,6 +58,8 @@ struct sending {
 	int64_t moved;
 	int tries;
 	bool doubtful; /* the server has such a part, perhaps this */
+	enum s3_digests digests; /* that are made of it */
+	unsigned char md5[DIGEST_MD5_SIZE];
 	unsigned char sha256[DIGEST_SHA256_SIZE];
 	struct error error;
 };
@@ -281,7 +286,6 @@ static void part_sent(struct sending *s)
 	struct part *part = &j->parts->items[s->number - 1];
 	const struct manifest_part row = {
 		.number = s->number,
-		.md5 = part->md5,
 		.etag = part->etag,
 		.checksum = has_checksum(j) ? part->checksum : NULL,
 		.checksum_len = checksum_size(j),
@@ -302,28 +306,67 @@ static bool is_md5(const struct etag *etag, const unsigned char *md5)
 	    memcmp(etag->bytes, md5, DIGEST_MD5_SIZE) == 0;
 }
 
+/* Is the part that the server has the one that we sent? */
+enum receipt { RECEIPT_GOOD, RECEIPT_BAD, RECEIPT_DOUBTFUL };
+
+static enum receipt judge(const struct sending *s,
+    const struct s3_result *result)
+{
+	if (result->receipt != S3_RECEIPT_NONE)
+		return result->receipt == S3_RECEIPT_SAME ? RECEIPT_GOOD
+							  : RECEIPT_BAD;
+	if (s->digests == S3_DIGESTS_SHA256 || result->etag_not_md5 ||
+	    s->j->t->etags != TRANSFER_ETAGS_MD5 ||
+	    !signature_etag_may_be_md5(&result->etag))
+		return RECEIPT_GOOD;
+	if (!(s->digests & S3_DIGESTS_MD5))
+		return RECEIPT_DOUBTFUL;
+	return is_md5(&result->etag, s->md5) ? RECEIPT_GOOD : RECEIPT_BAD;
+}
+
+static void hash(struct sending *s);
 static void put_part(struct sending *s);
+
+static void put_again(struct sending *s)
+{
+	struct s3_result damaged = { .outcome = S3_FAILED };
+
+	if (s->tries < PART_TRIES) {
+		put_part(s);
+		return;
+	}
+	error_set(&damaged.error, ERROR_INTEGRITY,
+	    "part %d is not what the server says it got", s->number);
+	part_failed(s, &damaged);
+}
 
 static void put_done(void *arg, const struct s3_result *result)
 {
 	struct sending *s = arg;
-	struct part *part = &s->j->parts->items[s->number - 1];
-	struct s3_result damaged = { .outcome = S3_FAILED };
+	const struct bucket *bucket = s->j->t->request->bucket;
+	enum s3_digests wanted = bucket->ops->part_digests(bucket);
 
 	if (result->outcome != S3_DONE) {
-		part_failed(s, result);
-	} else if (result->etag_not_md5 ||
-	    s->j->t->etags != TRANSFER_ETAGS_MD5 ||
-	    !signature_etag_may_be_md5(&result->etag) ||
-	    is_md5(&result->etag, part->md5)) {
-		name_part(part, &result->etag);
+		if ((wanted & ~s->digests) == 0) {
+			part_failed(s, result);
+			return;
+		}
+		s->digests |= wanted; /* the server has begun to insist */
+		hash(s);
+		return;
+	}
+	name_part(&s->j->parts->items[s->number - 1], &result->etag);
+	switch (judge(s, result)) {
+	case RECEIPT_GOOD:
 		part_sent(s);
-	} else if (s->tries < PART_TRIES) {
-		put_part(s);
-	} else {
-		error_set(&damaged.error, ERROR_INTEGRITY,
-		    "the MD5 of part %d is not what the server says", s->number);
-		part_failed(s, &damaged);
+		break;
+	case RECEIPT_DOUBTFUL:
+		s->doubtful = true;
+		hash(s);
+		break;
+	case RECEIPT_BAD:
+		put_again(s);
+		break;
 	}
 }
 
@@ -361,9 +404,8 @@ static void put_part(struct sending *s)
 		.key = j->key,
 		.key_len = j->key_len,
 		.size = s->size,
-		.sha256 = bucket->ops->signs_payload(bucket) ? s->sha256
-							     : NULL,
-		.md5 = part->md5,
+		.sha256 = s->digests & S3_DIGESTS_SHA256 ? s->sha256 : NULL,
+		.md5 = s->digests & S3_DIGESTS_MD5 ? s->md5 : NULL,
 		.checksum = has_checksum(j) ? part->checksum : NULL,
 		.upload_id = j->parts->upload_id,
 		.part_number = s->number,
@@ -377,13 +419,11 @@ static void put_part(struct sending *s)
 static void hash_part(void *arg)
 {
 	struct sending *s = arg;
-	struct job *j = s->j;
-	const struct transfer_request *req = j->t->request;
-	struct part *part = &j->parts->items[s->number - 1];
 
-	transfer_upload_hash(j, s->offset, s->size, NULL, part->md5,
-	    req->bucket->ops->signs_payload(req->bucket) ? s->sha256 : NULL,
-	    part->checksum, &s->error);
+	transfer_upload_hash(s->j, s->offset, s->size, NULL,
+	    s->digests & S3_DIGESTS_MD5 ? s->md5 : NULL,
+	    s->digests & S3_DIGESTS_SHA256 ? s->sha256 : NULL,
+	    s->j->parts->items[s->number - 1].checksum, &s->error);
 }
 
 static void part_hashed(void *arg)
@@ -398,15 +438,25 @@ static void part_hashed(void *arg)
 		error_set(&failed.error, ERROR_STOPPED, "stopped");
 	if (failed.error.kind != ERROR_NONE)
 		part_failed(s, &failed);
-	else if (s->doubtful && is_md5(&part->etag, part->md5))
+	else if (s->doubtful && is_md5(&part->etag, s->md5))
 		part_sent(s);
+	else if (s->doubtful)
+		put_again(s);
 	else
 		put_part(s);
+}
+
+static void hash(struct sending *s)
+{
+	if (s->doubtful)
+		s->digests |= S3_DIGESTS_MD5;
+	work_submit(s->j->t->work, hash_part, part_hashed, s);
 }
 
 /* One part more on its way, if there is one and a slot for it. */
 static bool more(struct job *j)
 {
+	const struct bucket *bucket = j->t->request->bucket;
 	struct parts *p = j->parts;
 	struct sending *s;
 
@@ -420,13 +470,14 @@ static bool more(struct job *j)
 	s = alloc_zero(1, sizeof(*s));
 	s->j = j;
 	s->doubtful = p->items[p->next].state == PART_DOUBTFUL;
+	s->digests = bucket->ops->part_digests(bucket);
 	p->items[p->next].state = PART_BUSY;
 	s->number = ++p->next;
 	s->offset = (s->number - 1) * p->part_size;
 	s->size = size_of(j, s->number);
 	p->busy++;
 	j->t->slots++;
-	work_submit(j->t->work, hash_part, part_hashed, s);
+	hash(s);
 	return true;
 }
 
@@ -495,7 +546,6 @@ static void take_row(void *arg, const struct manifest_part *row)
 		return;
 	if (row->checksum_len > 0)
 		memcpy(part->checksum, row->checksum, row->checksum_len);
-	memcpy(part->md5, row->md5, DIGEST_MD5_SIZE);
 	name_part(part, &row->etag);
 }
 

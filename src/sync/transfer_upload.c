@@ -15,7 +15,7 @@ int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
 {
 	enum s3_checksum kind = j->t->request->checksum;
 	const struct tree_ops *ops = j->t->request->tree->ops;
-	struct digest *md5 = digest_new(DIGEST_MD5);
+	struct digest *md5 = md5_out ? digest_new(DIGEST_MD5) : NULL;
 	struct digest *sha256 = sha256_out ? digest_new(DIGEST_SHA256) : NULL;
 	bool is_sha256 = sha256_out && kind == S3_CHECKSUM_SHA256;
 	struct digest *sum = !sum_out || kind == S3_CHECKSUM_NONE || is_sha256 ?
@@ -35,7 +35,8 @@ int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
 			    "the file shrank while it was read");
 		if (got <= 0)
 			break;
-		digest_update(md5, at, (size_t)got);
+		if (md5)
+			digest_update(md5, at, (size_t)got);
 		if (sha256)
 			digest_update(sha256, at, (size_t)got);
 		if (sum)
@@ -43,7 +44,8 @@ int transfer_upload_hash(struct job *j, int64_t offset, int64_t size,
 		done += got;
 	}
 	if (done == size) {
-		digest_final(md5, md5_out);
+		if (md5)
+			digest_final(md5, md5_out);
 		if (sha256)
 			digest_final(sha256, sha256_out);
 		if (sum)

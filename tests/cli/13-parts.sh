@@ -302,25 +302,65 @@ is "its upload is left alone" 1 "$(uploads)"
 
 # ---- damage, refusal, stop --------------------------------------------------
 
-# taught: a machine that has seen that this bucket's ETags are MD5s.
+# taught: a machine that has seen that this bucket's ETags are MD5s, and
+# does not know yet what the server checks.
 taught() {
 	fresh
 	mv "$(root "$name")/$name/big" "$work/later"
 	echo small >"$(root "$name")/$name/small"
 	up "$name"
+	sqlite3 "$(state "$name")" \
+	    "DELETE FROM meta WHERE name = 'capabilities'"
 	mv "$work/later" "$(root "$name")/$name/big"
 }
-taught
-faults "UPLOAD_PART nth=3 times=1 wrong-etag" >/dev/null
+# damaged WHAT TEXT RULE... -- [FLAG...]: on the way to a server with these
+# rules, once, then always; then the message has this text.
+damaged() {
+	local what=$1 text=$2 rules=()
+	shift 2
+	while [ "$1" != -- ]; do
+		rules+=("$1")
+		shift
+	done
+	shift
+	taught
+	faults "${rules[@]}" "UPLOAD_PART nth=3 times=1 damage" >/dev/null
+	asked_reset
+	up "$name" "$@"
+	expect 0 "$what: a part that arrived damaged is sent again"
+	same "$what: and all is whole" "$name/big" "$work/forty"
+	is "$what: only it" 9 "$(curl -sS "$endpoint/_test/log" |
+	    grep -c "^PUT UPLOAD_PART [^ ]*$name/big ")"
+	taught
+	faults "${rules[@]}" "UPLOAD_PART damage" >/dev/null
+	up "$name" "$@"
+	expect 1 "$what: one that always arrives damaged fails"
+	expect_text err "$text" "$what: and it says so"
+	is "$what: no object is made of it" "" \
+	    "$(remote_list | grep "$name/big")"
+}
+checked="what arrived is not what was announced"
+compared="is not what the server says it got"
+damaged "by its SHA-256" "$checked" --
+damaged "by its MD5, that went along" "$checked" -- --sign headers
+damaged "by its CRC32C" "$checked" -- --sign headers --checksum crc32c
+damaged "by its ETag, where SHA-256 is not looked at" "$compared" \
+    "PUT unchecked" "UPLOAD_PART unchecked" --
+is "of which it knows" ignored "$(query "$name" "SELECT substr(value,
+    instr(value, 'put_body=') + 9, 7) FROM meta WHERE name = 'capabilities'")"
+damaged "by its ETag, where the checksum is not looked at" "$compared" \
+    "PUT unchecked" "UPLOAD_PART unchecked" -- --sign headers --checksum crc32c
+damaged "by its ETag, where no probe is allowed" "$compared" \
+    "PUT unchecked" "UPLOAD_PART unchecked" -- --probe no
+
+fresh
+faults "UPLOAD_PART object-lock" >/dev/null
+asked_reset
 up "$name"
-expect 0 "a part that arrived damaged is sent again"
+expect 0 "a server that wants MD5s with parts gets them"
+check "without asking for each" [ "$(asked UPLOAD_PART)" -le 16 ]
 same "and all is whole" "$name/big" "$work/forty"
-taught
-faults "UPLOAD_PART wrong-etag" >/dev/null
-up "$name"
-expect 1 "one that always arrives damaged fails"
-expect_text err "is not what the server says" "and it says so"
-is "no object is made of it" "" "$(remote_list | grep "$name/big")"
+no_faults
 fresh
 faults "CREATE_UPLOAD deny" >/dev/null
 up "$name"

@@ -72,7 +72,7 @@ outrun() { # NAME [FLAG...]
 
 # ---- on any server ----------------------------------------------------------
 
-words="put_new put_same complete_new complete_same copy_new copy_same
+words="put_new put_same put_body complete_new complete_same copy_new copy_same
     delete_same"
 echo one >"$work/roots/A/one"
 sync_ A --verbose
@@ -132,7 +132,7 @@ is "nor does a cycle that adopts" "0 0" "$(asked PUT) $(asked DELETE)"
 new_files 1
 asked_reset
 sync_ A
-is "the first write does, with seventeen requests" "17 19" \
+is "the first write does, with nineteen requests" "19 21" \
     "$(asked_probe) $(asked total)"
 expect_no_text err "warning" "of which nobody hears where all is honoured"
 forget
@@ -149,7 +149,7 @@ for kind in crc32c sha256 crc64nvme; do
 	new_files 1
 	sync_ A --checksum $kind
 	expect 0 "checksum = $kind"
-	is "checksum = $kind: all is known" 7 \
+	is "checksum = $kind: all is known" 8 \
 	    "$(meta A capabilities | tr ' ' '\n' | grep -c =honoured)"
 done
 
@@ -181,7 +181,7 @@ not_honoured() {
 		    "$(verdict "$word")"
 	done
 	is "$kind $effect: the others are honoured" \
-	    $((7 - $(wc -w <<<"$words"))) \
+	    $((8 - $(wc -w <<<"$words"))) \
 	    "$(meta A capabilities | tr ' ' '\n' | grep -c =honoured)"
 	check_empty "$kind $effect: nothing of it is left" "$(own_keys)"
 	agree "$kind $effect: all agree" A

@@ -106,6 +106,8 @@ static const struct effect_word {
 	{ WORD("ignore-conditions", WORD), FLAG(ignore_conditions) },
 	{ WORD("reject-conditions", WORD), FLAG(reject_conditions) },
 	{ WORD("corrupt", WORD), FLAG(corrupt) },
+	{ WORD("damage", WORD), FLAG(damage) },
+	{ WORD("unchecked", WORD), FLAG(unchecked) },
 	{ WORD("short", MAYBE), NUMBER(short_by) },
 	{ WORD("wrong-length", MAYBE), NUMBER(long_by) },
 	{ WORD("kms", WORD), FLAG(kms) },

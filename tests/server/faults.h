@@ -65,6 +65,8 @@ struct fault {
 	bool ignore_conditions;
 	bool reject_conditions;
 	bool corrupt;
+	bool damage;
+	bool unchecked;
 	bool kms;
 	bool opaque_etag;
 	bool wrong_checksum;

@@ -630,6 +630,15 @@ answer_faults() {
 	s3 /demo/f2
 	is "skew shifts the clock" "$(header date | cut -c1-16)" \
 	    "$(LC_ALL=C date -u -d tomorrow '+%a, %d %b %Y')"
+	server_faults 'PUT damage'
+	s3 /demo/damaged -T "$dir/hello" -H "Content-MD5: $(openssl md5 \
+	    -binary "$dir/hello" | base64)"
+	answers "a damaged body is not the announced one" 400 BadDigest
+	server_faults 'PUT damage unchecked'
+	s3 /demo/damaged -T "$dir/hello" -H "Content-MD5: $(openssl md5 \
+	    -binary "$dir/hello" | base64)"
+	is "unchecked, it is kept" "$(header etag)" \
+	    "\"$({ printf i; tail -c +2 "$dir/hello"; } | md5)\""
 	server_faults 'PUT wrong-etag'
 	s3 /demo/f2 -T "$dir/hello"
 	is "wrong-etag is wrong" "$(header etag |

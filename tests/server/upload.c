@@ -175,6 +175,7 @@ void upload_part(struct request *r)
 	}
 	r->status = 200;
 	verb_reply_etag(r, etag);
+	verb_reply_checksum(r);
 }
 
 void upload_list_parts(struct request *r)

@@ -266,15 +266,12 @@ static bool hides_md5(const struct object *o)
 	return sse && text_begins(sse, "aws:kms");
 }
 
-/* What the answer to a PUT says besides the ETag. */
-static void reply_kept(struct request *r, const char *sse)
+void verb_reply_checksum(struct request *r)
 {
 	const char *sum = r->checksum_header
 	    ? request_header(r, r->checksum_header)
 	    : NULL;
 
-	if (sse)
-		reply_header(r, SSE, sse);
 	if (sum)
 		reply_headerf(r, r->checksum_header, "%c%s",
 		    !r->fault.wrong_checksum ? *sum
@@ -298,7 +295,9 @@ void verb_put(struct request *r)
 	    verb_store(r, etag, &condition) == 0) {
 		r->status = 200;
 		verb_reply_etag(r, etag);
-		reply_kept(r, kept);
+		verb_reply_checksum(r);
+		if (kept)
+			reply_header(r, SSE, kept);
 	}
 	free(kept);
 }

@@ -28,5 +28,7 @@ int verb_store(struct request *r, const char *etag,
     const struct condition *condition);
 /* The reply's ETag header, as the fault wants it. */
 void verb_reply_etag(struct request *r, const char *etag);
+/* And the checksum that the body came with, if it was checked. */
+void verb_reply_checksum(struct request *r);
 
 #endif

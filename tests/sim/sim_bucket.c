@@ -700,17 +700,15 @@ static struct sim_object *store_ours(struct sim_bucket *b, const char *key,
 }
 
 /* By what came with it: its signature, or else its Content-MD5. */
-static bool is_signed_right(const struct sim_bucket *b,
-    const struct sim_request *r)
+static bool is_signed_right(const struct sim_request *r)
 {
-	unsigned char sha256[DIGEST_SHA256_SIZE], md5[DIGEST_MD5_SIZE];
+	const struct s3_put *put = &r->of.put;
+	const unsigned char *promised = put->sha256 ? put->sha256 : put->md5;
+	enum digest_kind kind = put->sha256 ? DIGEST_SHA256 : DIGEST_MD5;
+	unsigned char sum[DIGEST_MAX];
 
-	if (!b->store->signs) {
-		digest_once(DIGEST_MD5, r->body, (size_t)r->of.put.size, md5);
-		return memcmp(md5, r->of.put.md5, sizeof(md5)) == 0;
-	}
-	digest_once(DIGEST_SHA256, r->body, (size_t)r->of.put.size, sha256);
-	return memcmp(sha256, r->of.put.sha256, sizeof(sha256)) == 0;
+	digest_once(kind, r->body, (size_t)put->size, sum);
+	return memcmp(sum, promised, digest_size(kind)) == 0;
 }
 
 static struct sim_object *store_body(struct sim_bucket *b,
@@ -740,7 +738,7 @@ static void put_decide(struct sim_bucket *b, struct sim_request *r)
 	struct s3_result result = { .outcome = S3_DONE };
 	const struct sim_object *o;
 
-	if (!is_signed_right(b, r)) {
+	if (!is_signed_right(r)) {
 		end(b, r, S3_FAILED);
 		return;
 	}
@@ -893,7 +891,7 @@ static void part_decide(struct sim_bucket *b, struct sim_request *r)
 	struct sim_upload *u = upload_find(b, r->of.put.upload_id);
 	const struct sim_part *part;
 
-	if (u == NULL || !is_signed_right(b, r)) {
+	if (u == NULL || !is_signed_right(r)) {
 		end(b, r, u == NULL ? S3_ABSENT : S3_FAILED);
 		return;
 	}
@@ -1099,7 +1097,8 @@ static void put(struct bucket *bucket, const struct s3_put *request)
 	audit_upload(b, request->key, request->key_len,
 	    request->upload_id != NULL ||
 		(request->if_none_match && request->if_match == NULL));
-	assert(!b->store->signs == (request->sha256 == NULL));
+	assert(!b->store->signs || request->sha256 != NULL);
+	assert(request->sha256 != NULL || request->md5 != NULL);
 }
 
 static void create(struct bucket *bucket,
@@ -1134,6 +1133,11 @@ static bool signs_payload(const struct bucket *bucket)
 	return ((const struct sim_bucket *)bucket)->store->signs;
 }
 
+static enum s3_digests part_digests(const struct bucket *bucket)
+{
+	return signs_payload(bucket) ? S3_DIGESTS_SHA256 : S3_DIGESTS_MD5;
+}
+
 static void abort_all(struct bucket *bucket)
 {
 	struct sim_bucket *b = of(bucket);
@@ -1151,7 +1155,7 @@ static int wait_dead(struct sim_bucket *b, struct error *err)
 
 		if (r->kind == S3_KIND_UPLOAD_PART && r->sent &&
 		    (u = upload_find(b, r->of.put.upload_id)) != NULL &&
-		    is_signed_right(b, r) && sim_chance(b->sim, 500))
+		    is_signed_right(r) && sim_chance(b->sim, 500))
 			store_part(b, r, u);
 		if (r->kind == S3_KIND_COMPLETE_UPLOAD &&
 		    (u = upload_find(b, r->of.complete.upload_id)) != NULL &&
@@ -1161,7 +1165,7 @@ static int wait_dead(struct sim_bucket *b, struct error *err)
 		if (r->kind == S3_KIND_PUT && r->sent && !r->lost_412 &&
 		    sim_store_find(b->store, r->of.put.key,
 			r->of.put.key_len) == NULL &&
-		    is_signed_right(b, r) && sim_chance(b->sim, 500))
+		    is_signed_right(r) && sim_chance(b->sim, 500))
 			store_body(b, r);
 	}
 	abort_all(&b->base);
@@ -1234,6 +1238,7 @@ static const struct bucket_ops ops = {
 	.abort = abort_upload,
 	.parts = list_parts,
 	.signs_payload = signs_payload,
+	.part_digests = part_digests,
 	.wait = bucket_wait,
 	.wake = wake,
 	.abort_all = abort_all,

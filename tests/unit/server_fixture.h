@@ -52,6 +52,8 @@ struct server {
 	void (*before)(struct server *s); /* the next request; once */
 	bool wants_none; /* PUTs of objects fail, whatever is asked */
 	bool signs;
+	int body_status; /* of a body that is not the announced one */
+	enum s3_digests part_digests;
 
 	struct server_object objects[SERVER_OBJECTS];
 	bool upload; /* one is open */
@@ -170,20 +172,40 @@ static inline enum s3_outcome server_judge(struct server *s,
 	return signature_etag_equal(&etag, if_match) ? S3_DONE : S3_CHANGED;
 }
 
+static inline bool server_likes_body(const struct server *s,
+    const struct s3_put *put, const unsigned char *body)
+{
+	unsigned char sum[DIGEST_SHA256_SIZE];
+
+	if (put->sha256 == NULL ||
+	    s->verdicts[CAPABILITY_PUT][CAPABILITY_BODY] == CAPABILITY_IGNORED)
+		return true;
+	digest_once(DIGEST_SHA256, body, (size_t)put->size, sum);
+	return memcmp(sum, put->sha256, sizeof(sum)) == 0;
+}
+
 /* ${outcome} not S3_DONE: that, whatever was asked. */
 static inline void server_put(struct server *s, const struct s3_put *put,
     enum s3_outcome outcome)
 {
 	struct error error = ERROR_INIT;
 	struct s3_result result;
-	unsigned char byte[64];
+	unsigned char body[128];
 	const struct server_object *o;
 
 	server_log(s, put->upload_id != NULL ? "PART" : "PUT", put->if_match,
 	    put->if_none_match, put->key, put->key_len);
-	if ((put->sha256 != NULL) != s->signs ||
-	    (put->size > 0 && put->read(put->arg, 0, byte, 1, &error) != 1))
+	if ((s->signs && put->sha256 == NULL) ||
+	    (put->size > 0 && put->read(put->arg, 0, body, sizeof(body),
+	        &error) != put->size))
 		abort();
+	if (outcome == S3_DONE && !server_likes_body(s, put, body)) {
+		result = server_result(
+		    s->body_status == 403 ? S3_REFUSED : S3_FAILED);
+		result.http_status = s->body_status;
+		put->done(put->arg, &result);
+		return;
+	}
 	if (outcome == S3_DONE && put->upload_id == NULL)
 		outcome = server_judge(s, CAPABILITY_PUT, put->key,
 		    put->key_len, put->if_match, put->if_none_match);
@@ -470,6 +492,11 @@ static inline bool server_signs_payload(const struct bucket *b)
 	return server_of(b)->signs;
 }
 
+static inline enum s3_digests server_part_digests(const struct bucket *b)
+{
+	return server_of(b)->part_digests;
+}
+
 static inline void server_free(struct bucket *b)
 {
 	struct server *s = server_of(b);
@@ -490,12 +517,14 @@ static inline struct server *server_new(void)
 		.complete = server_ask_complete,
 		.abort = server_ask_abort,
 		.signs_payload = server_signs_payload,
+		.part_digests = server_part_digests,
 		.wait = server_wait,
 		.abort_all = server_abort_all,
 		.free = server_free,
 	};
 	struct server *s = alloc_zero(1, sizeof(*s));
 
+	s->body_status = 400;
 	s->base = (struct bucket){ &ops, SERVER_PREFIX,
 		strlen(SERVER_PREFIX) };
 	strbuf_init(&s->log, 64 * 1024);

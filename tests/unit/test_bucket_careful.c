@@ -317,6 +317,40 @@ static void empty_pages_are_no_answer(void **state)
 	assert_int_equal(put_new(), S3_FAILED);
 }
 
+/* The MD5 comes with parts where nobody looks at their SHA-256, and takes its
+ * place where that need not be signed. */
+static void parts_are_checked_with_what_the_server_looks_at(void **state)
+{
+	static const struct {
+		enum capability_verdict verdict;
+		bool signs;
+		enum s3_digests wanted, digests;
+	} cases[] = {
+		{ CAPABILITY_HONOURED, true, S3_DIGESTS_SHA256,
+		    S3_DIGESTS_SHA256 },
+		{ CAPABILITY_IGNORED, true, S3_DIGESTS_SHA256,
+		    S3_DIGESTS_BOTH },
+		{ CAPABILITY_UNKNOWN, true, S3_DIGESTS_SHA256,
+		    S3_DIGESTS_BOTH },
+		{ CAPABILITY_HONOURED, false, S3_DIGESTS_SHA256,
+		    S3_DIGESTS_SHA256 },
+		{ CAPABILITY_IGNORED, false, S3_DIGESTS_SHA256,
+		    S3_DIGESTS_MD5 },
+		{ CAPABILITY_IGNORED, false, S3_DIGESTS_MD5, S3_DIGESTS_MD5 },
+		{ CAPABILITY_IGNORED, false, S3_DIGESTS_NONE,
+		    S3_DIGESTS_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		is(CAPABILITY_PUT, CAPABILITY_BODY, cases[i].verdict);
+		server->signs = cases[i].signs;
+		server->part_digests = cases[i].wanted;
+		assert_int_equal(bucket->ops->part_digests(bucket),
+		    cases[i].digests);
+	}
+}
+
 static void writes_without_a_condition_are_not_held_up(void **state)
 {
 	(void)state;
@@ -354,6 +388,7 @@ int main(void)
 		TEST(a_condition_that_works_after_all_raises_doubt),
 		TEST(without_a_look_nothing_is_written),
 		TEST(empty_pages_are_no_answer),
+		TEST(parts_are_checked_with_what_the_server_looks_at),
 		TEST(writes_without_a_condition_are_not_held_up),
 		TEST(all_ends_when_it_is_told_to),
 	};

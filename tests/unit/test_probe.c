@@ -9,7 +9,7 @@
 #include "sync/probe.h"
 
 #define HOME "http://127.0.0.1:9000/photos"
-#define REQUESTS 17 /* of a probe, where all is honoured */
+#define REQUESTS 18 /* of a probe, where all is honoured */
 #define FOREIGN ".s3sync/probe-notes"
 
 static struct server *server;
@@ -106,7 +106,7 @@ static void says(const char *text)
 		fail_msg("no '%s' in: %s", text, strbuf_text(&said));
 }
 
-static void seventeen_requests_tell_what_is_honoured(void **state)
+static void eighteen_requests_tell_what_is_honoured(void **state)
 {
 	(void)state;
 	run(0);
@@ -125,8 +125,7 @@ static void seventeen_requests_tell_what_is_honoured(void **state)
 static void each_verdict_is_found_by_itself(void **state)
 {
 	(void)state;
-	for (int i = 0; i < CAPABILITY_WRITES * CAPABILITY_CONDITIONS * 3;
-	     i++) {
+	for (int i = 0; i < CAPABILITY_WRITES * 2 * 3; i++) {
 		int w = i / 6, n = i / 3 % 2;
 		bool never = i % 3 == 2;
 		enum capability_verdict verdict =
@@ -152,6 +151,38 @@ static void each_verdict_is_found_by_itself(void **state)
 		server->never[w][n] = false;
 		server->verdicts[w][n] = CAPABILITY_HONOURED;
 	}
+}
+
+/* Some say that it is damaged, some that its signature is. Who fails says
+ * nothing. */
+static void a_body_is_checked_where_another_one_is_refused(void **state)
+{
+	static const struct {
+		int status;
+		enum capability_verdict verdict;
+	} cases[] = {
+		{ 400, CAPABILITY_HONOURED },
+		{ 403, CAPABILITY_HONOURED },
+		{ 500, CAPABILITY_UNKNOWN },
+		{ 0, CAPABILITY_UNKNOWN },
+	};
+
+	(void)state;
+	for (int signs = 0; signs < 2; signs++)
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			server->signs = signs;
+			server->body_status = cases[i].status;
+			forget_record();
+			run_anew(0);
+			assert_int_equal(
+			    known.verdicts[CAPABILITY_PUT][CAPABILITY_BODY],
+			    cases[i].verdict);
+			assert_int_equal(
+			    known.verdicts[CAPABILITY_DELETE][CAPABILITY_SAME],
+			    cases[i].status == 0 ? CAPABILITY_UNKNOWN
+						 : CAPABILITY_HONOURED);
+			nothing_is_left();
+		}
 }
 
 static void a_server_that_ignores_all_is_found_out(void **state)
@@ -522,8 +553,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define PROBE(name) cmocka_unit_test_setup_teardown(name, begin, end)
-		PROBE(seventeen_requests_tell_what_is_honoured),
+		PROBE(eighteen_requests_tell_what_is_honoured),
 		PROBE(each_verdict_is_found_by_itself),
+		PROBE(a_body_is_checked_where_another_one_is_refused),
 		PROBE(a_server_that_ignores_all_is_found_out),
 		PROBE(the_warning_names_what_is_not_honoured),
 		PROBE(what_cannot_be_deleted_again_is_not_made),

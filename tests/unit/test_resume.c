@@ -4,8 +4,8 @@
 
 #include "manifest/resume.h"
 
-static const unsigned char md5_1[16] = "0123456789abcdef";
-static const unsigned char md5_2[16] = "fedcba9876543210";
+static const unsigned char etag_1[16] = "0123456789abcdef";
+static const unsigned char etag_2[16] = "fedcba9876543210";
 
 static const struct manifest_upload upload = {
 	.key = "big\0one", .key_len = 7, .upload_id = "id/1", .token = "t",
@@ -20,11 +20,11 @@ static const struct manifest_download download = {
 	.done_len = 1, .started_ns = 3,
 };
 
-static void put_part(int number, const unsigned char *md5, bool binary)
+static void put_part(int number, const unsigned char *etag, bool binary)
 {
 	const struct manifest_part part = {
-		.number = number, .md5 = md5,
-		.etag = { md5, 16, binary },
+		.number = number,
+		.etag = { etag, 16, binary },
 		.checksum = number == 2 ? (const unsigned char *)"sum" : NULL,
 		.checksum_len = number == 2 ? 3 : 0,
 	};
@@ -52,8 +52,8 @@ static void see_part(void *arg, const struct manifest_part *part)
 	struct seen *seen = arg;
 
 	seen->numbers[seen->count++] = part->number;
-	assert_memory_equal(part->md5, part->number == 1 ? md5_1 : md5_2, 16);
-	assert_memory_equal(part->etag.bytes, part->md5, part->etag.len);
+	assert_memory_equal(part->etag.bytes,
+	    part->number == 1 ? etag_1 : etag_2, part->etag.len);
 	assert_int_equal(part->etag.binary, part->number == 1);
 	assert_int_equal(part->checksum_len, part->number == 2 ? 3 : 0);
 	assert_int_equal(part->checksum != NULL, part->number == 2);
@@ -96,10 +96,10 @@ static void its_parts_come_in_order(void **state)
 
 	(void)state;
 	manifest_resume_upload_put(m, &upload);
-	put_part(3, md5_2, false);
-	put_part(1, md5_1, true);
-	put_part(2, md5_2, false);
-	put_part(2, md5_2, false);
+	put_part(3, etag_2, false);
+	put_part(1, etag_1, true);
+	put_part(2, etag_2, false);
+	put_part(2, etag_2, false);
 	seen = parts();
 	assert_int_equal(seen.count, 3);
 	assert_int_equal(seen.numbers[0], 1);
@@ -113,7 +113,7 @@ static void parts_go_with_their_upload(void **state)
 
 	(void)state;
 	manifest_resume_upload_put(m, &upload);
-	put_part(1, md5_1, true);
+	put_part(1, etag_1, true);
 	assert_int_equal(manifest_resume_upload_drop(m, upload.key,
 	    upload.key_len), 0);
 	assert_int_equal(parts().count, 0);
@@ -125,7 +125,7 @@ static void a_new_upload_has_none_of_the_old_ones_parts(void **state)
 {
 	(void)state;
 	manifest_resume_upload_put(m, &upload);
-	put_part(1, md5_1, true);
+	put_part(1, etag_1, true);
 	manifest_resume_upload_put(m, &upload);
 	assert_int_equal(parts().count, 0);
 }

@@ -156,6 +156,48 @@ static void payloads_are_signed_where_nothing_else_protects_them(void **state)
 	}
 }
 
+static void parts_are_checked_once(void **state)
+{
+	static const struct {
+		const char *url;
+		enum s3_signing signing;
+		enum s3_checksum checksum;
+		enum s3_digests digests;
+	} cases[] = {
+		{ "http://h", S3_SIGNING_AUTO, S3_CHECKSUM_NONE,
+		    S3_DIGESTS_SHA256 },
+		{ "https://h", S3_SIGNING_AUTO, S3_CHECKSUM_NONE,
+		    S3_DIGESTS_SHA256 },
+		{ "http://h", S3_SIGNING_AUTO, S3_CHECKSUM_CRC32C,
+		    S3_DIGESTS_SHA256 },
+		{ "https://h", S3_SIGNING_AUTO, S3_CHECKSUM_CRC32C,
+		    S3_DIGESTS_NONE },
+		{ "https://h", S3_SIGNING_PAYLOAD, S3_CHECKSUM_CRC32C,
+		    S3_DIGESTS_SHA256 },
+		{ "https://h", S3_SIGNING_HEADERS, S3_CHECKSUM_NONE,
+		    S3_DIGESTS_MD5 },
+		{ "https://h", S3_SIGNING_HEADERS, S3_CHECKSUM_CRC64NVME,
+		    S3_DIGESTS_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct s3_options options = {
+			.credentials = &credentials,
+			.endpoint_url = cases[i].url, .bucket = "bucket",
+			.signing = cases[i].signing,
+			.properties.checksum = cases[i].checksum,
+			.in_flight = 1, .attempts = 1, .idle_timeout_ns = 1,
+		};
+		struct error err = ERROR_INIT;
+		struct s3 *s3;
+
+		assert_int_equal(s3_new(&s3, &options, &err), 0);
+		assert_int_equal(s3_part_digests(s3), cases[i].digests);
+		s3_free(s3);
+	}
+}
+
 static void waiting_for_nothing_takes_its_time(void **state)
 {
 	struct s3 *s3 = make(NOBODY, S3_SIGNING_AUTO);
@@ -249,6 +291,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_addressed_is_refused),
 		cmocka_unit_test(
 		    payloads_are_signed_where_nothing_else_protects_them),
+		cmocka_unit_test(parts_are_checked_once),
 		cmocka_unit_test(waiting_for_nothing_takes_its_time),
 		cmocka_unit_test(another_thread_can_end_the_wait),
 		cmocka_unit_test(nothing_is_answered_before_the_wait),
