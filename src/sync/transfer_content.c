@@ -78,30 +78,37 @@ void transfer_content_recall(struct job *j)
  * Hashing
  */
 
-/* Bytes of the parts that an upload of ours would have had; 0 where that would
- * not have been as many, or the whole content's MD5 is wanted. */
-static int64_t own_part_size(const struct job *j)
+/* What the parts may have been, the likeliest first; none where the whole
+ * content's MD5 is wanted. */
+static size_t part_sizes(const struct job *j, int64_t sizes[S3_ETAG_SIZES_MAX])
 {
-	int parts = s3_etag_parts(&j->remote.etag);
-	int64_t size = transfer_parts_size(j->t->request->part_size,
-	    j->remote.size);
-
-	if (parts == 0 || j->known || j->remote.size == 0 ||
-	    (j->remote.size + size - 1) / size != parts)
+	if (j->known)
 		return 0;
-	return size;
+	return s3_etag_sizes(j->remote.size, s3_etag_parts(&j->remote.etag),
+	    transfer_parts_size(j->t->request->part_size, j->remote.size),
+	    sizes);
 }
 
-void transfer_content_start(struct job *j)
+int64_t transfer_content_part_size(const struct job *j)
 {
-	int64_t part_size = own_part_size(j);
+	int64_t sizes[S3_ETAG_SIZES_MAX];
+
+	return part_sizes(j, sizes) > 0 ? sizes[0] : 0;
+}
+
+void transfer_content_start(struct job *j, int64_t range_size)
+{
+	int64_t part_size = transfer_content_part_size(j);
 
 	j->in_parts = part_size > 0;
 	j->parts_matter = j->t->etags == TRANSFER_ETAGS_MD5;
-	if (j->in_parts)
+	if (!j->in_parts)
+		j->md5_run = digest_new(DIGEST_MD5);
+	else if (part_size != range_size)
 		j->parts_run = s3_etag_new(part_size);
 	else
-		j->md5_run = digest_new(DIGEST_MD5);
+		j->part_md5s = alloc_bytes(
+		    (size_t)s3_etag_parts(&j->remote.etag) * DIGEST_MD5_SIZE);
 }
 
 void transfer_content_stop(struct job *j)
@@ -109,15 +116,17 @@ void transfer_content_stop(struct job *j)
 	digest_free(j->md5_run);
 	digest_free(j->told_run);
 	s3_etag_free(j->parts_run);
+	free(j->part_md5s);
 	j->md5_run = j->told_run = NULL;
 	j->parts_run = NULL;
+	j->part_md5s = NULL;
 	j->in_parts = false;
 }
 
 void transfer_content_begin(struct job *j, const struct s3_head *head)
 {
 	if (j->md5_run == NULL && j->parts_run == NULL) {
-		transfer_content_start(j);
+		transfer_content_start(j, 0);
 		j->told = head->checksum;
 		if (j->told != S3_CHECKSUM_NONE)
 			j->told_run = digest_new(s3_checksum_digest(j->told));
@@ -147,56 +156,86 @@ void transfer_content_add(struct job *j, const void *bytes, size_t len)
 		digest_update(j->told_run, bytes, len);
 }
 
-/* What has arrived, again: from memory, or from its file. */
-static ssize_t reread(struct job *j, int64_t offset, unsigned char *buf,
-    size_t len, struct error *err)
+int transfer_content_reread(struct job *j, int64_t from, int64_t to,
+    void (*take)(void *arg, const void *bytes, size_t len), void *arg,
+    struct error *err)
 {
-	int64_t left = j->remote.size - offset;
+	const struct tree_ops *ops = j->t->request->tree->ops;
+	unsigned char *buf;
+	ssize_t got = 0;
 
-	if ((int64_t)len > left)
-		len = (size_t)left;
-	if (j->body == NULL)
-		return j->t->request->tree->ops->write_read_at(j->writer,
-		    offset, buf, len, err);
-	memcpy(buf, j->body + offset, len);
-	return (ssize_t)len;
+	if (j->body != NULL) {
+		take(arg, j->body + from, (size_t)(to - from));
+		return 0;
+	}
+	buf = alloc_bytes(TRANSFER_CHUNK);
+	while (from < to) {
+		int64_t left = to - from;
+
+		got = ops->write_read_at(j->writer, from, buf,
+		    left < TRANSFER_CHUNK ? (size_t)left : TRANSFER_CHUNK, err);
+		if (got == 0)
+			error_set(err, ERROR_LOCAL,
+			    "the temporary file lost what was written to it");
+		if (got <= 0)
+			break;
+		take(arg, buf, (size_t)got);
+		from += got;
+	}
+	free(buf);
+	return from < to ? -1 : 0;
+}
+
+static void add_to_md5(void *arg, const void *bytes, size_t len)
+{
+	digest_update(arg, bytes, len);
+}
+
+int transfer_content_hash_part(struct job *j, int64_t from, int64_t to,
+    int64_t number, struct error *err)
+{
+	struct digest *run = digest_new(DIGEST_MD5);
+	int status = transfer_content_reread(j, from, to, add_to_md5, run, err);
+
+	digest_final(run, j->part_md5s + number * DIGEST_MD5_SIZE);
+	digest_free(run);
+	return status;
+}
+
+static void add_to_etag(void *arg, const void *bytes, size_t len)
+{
+	s3_etag_add(arg, bytes, len);
 }
 
 /* Is the ETag that of parts of this size? 1, 0, or -1. */
 static int fits(struct job *j, int64_t part_size, struct error *err)
 {
 	struct s3_etag *run = s3_etag_new(part_size);
-	unsigned char *buf = alloc_bytes(TRANSFER_CHUNK);
+	int status = transfer_content_reread(j, 0, j->remote.size, add_to_etag,
+	    run, err);
 	char text[S3_ETAG_TEXT_MAX];
-	int64_t at = 0;
-	ssize_t got = 0;
 
-	while (at < j->remote.size &&
-	    (got = reread(j, at, buf, TRANSFER_CHUNK, err)) > 0) {
-		s3_etag_add(run, buf, (size_t)got);
-		at += got;
-	}
 	s3_etag_end(run, text);
 	s3_etag_free(run);
-	free(buf);
-	return got < 0 ? -1 : s3_etag_equal(&j->remote.etag, text);
+	return status < 0 ? -1 : s3_etag_equal(&j->remote.etag, text);
 }
 
 /* Others cut their parts otherwise, and make as many of them. */
 static int compare_parts(struct job *j, struct error *err)
 {
 	int64_t sizes[S3_ETAG_SIZES_MAX];
-	size_t count;
+	size_t count = part_sizes(j, sizes);
 	int found;
 
-	s3_etag_end(j->parts_run, j->parts_etag);
+	if (j->part_md5s != NULL)
+		s3_etag_join(j->part_md5s, s3_etag_parts(&j->remote.etag),
+		    j->parts_etag);
+	else
+		s3_etag_end(j->parts_run, j->parts_etag);
 	found = s3_etag_equal(&j->remote.etag, j->parts_etag);
-	if (found == 0 && j->parts_matter && !j->etag_not_md5) {
-		count = s3_etag_sizes(j->remote.size,
-		    s3_etag_parts(&j->remote.etag), own_part_size(j), sizes);
+	if (j->parts_matter && !j->etag_not_md5)
 		for (size_t i = 1; i < count && found == 0; i++)
 			found = fits(j, sizes[i], err);
-	}
 	j->verified = j->verified || found > 0;
 	return found < 0 ? -1 : 0;
 }

@@ -80,27 +80,20 @@ static void stage_from_file(void *arg)
 	ops->write_finish(j->writer, j->mtime_ns, &j->error);
 }
 
+static void add(void *arg, const void *bytes, size_t len)
+{
+	struct job *j = arg;
+
+	transfer_content_add(j, bytes, len);
+	j->hashed += (int64_t)len;
+}
+
 static void hash_run(void *arg)
 {
 	struct job *j = arg;
-	const struct tree_ops *ops = j->t->request->tree->ops;
-	unsigned char *buf = alloc_bytes(TRANSFER_CHUNK);
 
-	while (j->hashed < j->hash_target) {
-		int64_t left = j->hash_target - j->hashed;
-		ssize_t got = ops->write_read_at(j->writer, j->hashed, buf,
-		    left < TRANSFER_CHUNK ? (size_t)left : TRANSFER_CHUNK,
-		    &j->error);
-
-		if (got == 0)
-			error_set(&j->error, ERROR_LOCAL,
-			    "the temporary file lost what was written to it");
-		if (got <= 0)
-			break;
-		transfer_content_add(j, buf, (size_t)got);
-		j->hashed += got;
-	}
-	free(buf);
+	transfer_content_reread(j, j->hashed, j->hash_target, add, j,
+	    &j->error);
 }
 
 static void hash_done(void *arg)

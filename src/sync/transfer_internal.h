@@ -71,7 +71,8 @@ struct job {
 	struct ranges *ranges; /* a download in them; else NULL */
 
 	struct digest *md5_run; /* streamed downloads: behind the writes */
-	struct s3_etag *parts_run;      /* … in its place, if in_parts */
+	struct s3_etag *parts_run;      /* … in its place, if in_parts; … */
+	unsigned char *part_md5s;       /* … or these, if each is a range */
 	bool parts_matter; /* ETags are MD5s here, so those of parts are, too */
 	char parts_etag[S3_ETAG_TEXT_MAX]; /* what came of it */
 	struct digest *told_run;
@@ -166,9 +167,12 @@ int64_t transfer_job_backoff_ns(int attempts);
 void transfer_content_load(struct transfer *t);
 /* Was the object of this download here before, and what did it hold? */
 void transfer_content_recall(struct job *j);
-/* What a download is hashed with, before its first byte: its MD5, or that of
- * parts of our size where the ETag is of as many. */
-void transfer_content_start(struct job *j);
+/* What a download is hashed with, before its first byte: its MD5, or those of
+ * its parts where the ETag is of such. Are they what arrives by itself, in
+ * ranges of this size, part_md5s wants each. */
+void transfer_content_start(struct job *j, int64_t range_size);
+/* The likeliest size of the parts that the ETag is of; 0: it is of none. */
+int64_t transfer_content_part_size(const struct job *j);
 void transfer_content_stop(struct job *j); /* also what never started */
 /* The checksums of a download: anew with each reply that begins (reset, if
  * need be, once no worker adds); then pieces in order; -1 at the end means
@@ -177,6 +181,14 @@ void transfer_content_begin(struct job *j, const struct s3_head *head);
 void transfer_content_reset(struct job *j);
 void transfer_content_add(struct job *j, const void *bytes, size_t len);
 int transfer_content_end(struct job *j, struct error *err);
+/* What has arrived, again, from memory or from its file; on a worker, and on
+ * several at once. -1: *err. */
+int transfer_content_reread(struct job *j, int64_t from, int64_t to,
+    void (*take)(void *arg, const void *bytes, size_t len), void *arg,
+    struct error *err);
+/* The same into part_md5s[${number}]. */
+int transfer_content_hash_part(struct job *j, int64_t from, int64_t to,
+    int64_t number, struct error *err);
 /* Is the ETag this content's MD5? */
 bool transfer_content_is_etag(const struct job *j);
 /* May the content be what the ETag stands for? -1: ERROR_INTEGRITY. The loop's
@@ -222,7 +234,8 @@ void transfer_download_publish(struct transfer *t);
 /* Is it large enough, and can it be asked for in ranges? */
 bool transfer_ranges_fit(const struct job *j);
 void transfer_ranges_start(struct job *j);
-/* Bytes from the beginning that are in the file, and stay as they are. */
+/* Bytes from the beginning that are in the file, stay as they are, and are to
+ * be hashed in order. */
 int64_t transfer_ranges_ready(const struct job *j);
 void transfer_ranges_hashed(struct job *j); /* or j->error */
 /* With its file and row, unless they are kept. NULL ranges: nothing. */

@@ -5,6 +5,9 @@
  * name. Its row in `download` is committed before the first range is asked
  * for, and a range is in it once its bytes are on the disk: whenever this ends,
  * the next cycle goes on there.
+ *
+ * Ranges are cut like the parts that the object was uploaded in, where its ETag
+ * lets guess them: then each is hashed by itself, several at once.
  */
 #include <assert.h>
 #include <string.h>
@@ -15,6 +18,8 @@
 
 #define SYNC_AGE_NS CLOCK_SECOND
 #define SYNC_BYTES (INT64_C(64) << 20)
+#define RANGE_MIN (INT64_C(1) << 20)
+#define RANGE_MAX (INT64_C(64) << 20)
 
 struct range { /* under way */
 	struct job *j;
@@ -22,15 +27,24 @@ struct range { /* under way */
 	int64_t got; /* bytes of it, in this attempt */
 };
 
+struct hashing { /* a range by itself, on a worker */
+	struct job *j;
+	int64_t number;
+	struct error error;
+};
+
 struct ranges {
 	int64_t part_size, count;
 	int64_t next; /* all before it were asked for */
 	size_t under_way;
+	size_t hashing;      /* ranges, by themselves */
+	int64_t next_to_hash; /* all before it are, or were */
 	/* A bit for each range: */
 	unsigned char *asked;   /* under way, or in the file */
 	unsigned char *written; /* in the file */
 	unsigned char *sent;    /* … when the sync that runs began */
 	unsigned char *synced;  /* on the disk */
+	unsigned char *hashed;  /* by themselves, or just being so */
 	size_t bits_len;
 	int64_t ready;    /* bytes from the beginning that are in the file */
 	int64_t unsynced; /* bytes in the file since the last sync began */
@@ -74,6 +88,11 @@ static int64_t length_of(const struct job *j, int64_t number)
 
 static int64_t fresh_part_size(const struct job *j)
 {
+	int64_t part_size = transfer_content_part_size(j);
+
+	if (part_size >= RANGE_MIN && part_size <= RANGE_MAX &&
+	    (j->remote.size - 1) / part_size < TRANSFER_PARTS_MAX)
+		return part_size;
 	return transfer_parts_size(j->t->request->part_size, j->remote.size);
 }
 
@@ -92,6 +111,7 @@ static void make_bits(struct ranges *r)
 	r->written = alloc_zero(1, r->bits_len);
 	r->sent = alloc_zero(1, r->bits_len);
 	r->synced = alloc_zero(1, r->bits_len);
+	r->hashed = alloc_zero(1, r->bits_len);
 }
 
 /* What is in the file from the beginning on, for the checksum to follow. */
@@ -106,7 +126,7 @@ static void count_ready(struct job *j)
 
 int64_t transfer_ranges_ready(const struct job *j)
 {
-	return j->ranges->ready;
+	return j->part_md5s == NULL ? j->ranges->ready : j->hashed;
 }
 
 /*
@@ -170,6 +190,7 @@ void transfer_ranges_release(struct job *j)
 	free(r->written);
 	free(r->sent);
 	free(r->synced);
+	free(r->hashed);
 	free(r);
 	j->ranges = NULL;
 }
@@ -261,6 +282,53 @@ static bool sync_is_due(const struct job *j)
 		clock_mono_ns() - r->synced_ns >= SYNC_AGE_NS);
 }
 
+static void hash_run(void *arg)
+{
+	struct hashing *h = arg;
+	int64_t from = offset_of(h->j->ranges, h->number);
+
+	transfer_content_hash_part(h->j, from, from + length_of(h->j, h->number),
+	    h->number, &h->error);
+}
+
+static void hash_done(void *arg)
+{
+	struct hashing *h = arg;
+	struct job *j = h->j;
+
+	j->ranges->hashing--;
+	j->hashed += length_of(j, h->number);
+	if (h->error.kind != ERROR_NONE) {
+		j->ranges->spoilt = true;
+		fail_here(j, &h->error);
+	}
+	free(h);
+	advance(j);
+}
+
+/* What is in the file and was not hashed by itself yet. */
+static void hash_more(struct job *j)
+{
+	struct ranges *r = j->ranges;
+
+	while (r->next_to_hash < r->count &&
+	    has_bit(r->hashed, r->next_to_hash))
+		r->next_to_hash++;
+	for (int64_t i = r->next_to_hash;
+	     i < r->count && r->hashing < TRANSFER_PARTS_AT_ONCE; i++) {
+		struct hashing *h;
+
+		if (!has_bit(r->written, i) || has_bit(r->hashed, i))
+			continue;
+		h = alloc_zero(1, sizeof(*h));
+		h->j = j;
+		h->number = i;
+		set_bit(r->hashed, i, true);
+		r->hashing++;
+		work_submit(j->t->work, hash_run, hash_done, h);
+	}
+}
+
 static void advance(struct job *j)
 {
 	struct ranges *r = j->ranges;
@@ -273,9 +341,11 @@ static void advance(struct job *j)
 	}
 	if (!r->failed) {
 		j->received = r->ready == j->remote.size && !r->syncing;
+		if (j->part_md5s != NULL)
+			hash_more(j);
 		transfer_download_hash(j);
 	} else if (r->under_way == 0 && !r->opening && !r->syncing &&
-	    !j->hashing) {
+	    !j->hashing && r->hashing == 0) {
 		end(j);
 	}
 }
@@ -453,7 +523,7 @@ static void open_done(void *arg)
 	}
 	r->opened = true;
 	r->synced_ns = clock_mono_ns();
-	transfer_content_start(j);
+	transfer_content_start(j, r->part_size);
 	take_up(j);
 	if (!r->was_kept)
 		record(j);

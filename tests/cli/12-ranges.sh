@@ -279,6 +279,18 @@ joined others $((9 * mib)) 8M
 sync_ V "${sized[@]}"
 expect 0 "parts as others cut them, and as many as ours, are known, too"
 check "it is whole" has others
+joined more $((26 * mib)) 8M
+faults "GET key=*more nth=3 times=1 corrupt"
+sync_ V "${sized[@]}"
+expect 1 "and those that make other numbers of them: damage is seen"
+check "it is not seen" [ ! -e "$work/roots/V/more" ]
+no_faults
+asked_reset
+sync_ V "${sized[@]}"
+expect 0 "it comes anew"
+check "and is whole" has more
+is "in ranges that are its parts" "0 8388608 16777216 25165824" \
+    "$(asked_ranges more | xargs)"
 joined unheard $((9 * mib)) 6M
 sync_ V "${sized[@]}"
 expect 1 "parts that nobody cuts so are doubted"
