@@ -46,6 +46,7 @@ struct cycle {
 	struct capability capability;
 	struct s3 *s3;  /* the bucket's own */
 	char *endpoint; /* endpoint_home of it */
+	size_t jobs, files; /* at once: transfers, open files */
 	/* Of the cycle that runs: */
 	const struct cycle_events *events;
 	int64_t started_ns; /* monotonic */
@@ -160,6 +161,22 @@ static int remember_region(struct cycle *c, struct error *err)
 	    err);
 }
 
+/* Fewer transfers at once rather than files that cannot be opened. */
+static void count_jobs(struct cycle *c)
+{
+	size_t asked = (size_t)c->pair->jobs;
+	size_t allowed;
+
+	c->files = fs_open_files(transfer_files_of(asked));
+	allowed = transfer_jobs_of(c->files);
+	c->jobs = allowed < asked ? allowed : asked;
+	if (c->jobs < asked && c->kind != CYCLE_PLAN)
+		log_warning("this process may have no more than %zu files open "
+		    "at once, so jobs = %zu here, not %zu: raise the limit "
+		    "(ulimit -n, LimitNOFILE=) or lower jobs",
+		    c->files, c->jobs, asked);
+}
+
 int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
     enum cycle_kind kind, const volatile sig_atomic_t *stop,
     struct error *err)
@@ -169,6 +186,7 @@ int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
 	c->pair = pair;
 	c->kind = kind;
 	c->stop = stop;
+	count_jobs(c);
 	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0 ||
 	    client_recall(pair, c->s3, c->manifest, err) < 0) {
 		cycle_close(c);
@@ -390,7 +408,8 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.tree = tree,
 		.bucket = c->bucket,
 		.manifest = c->manifest,
-		.jobs = (size_t)c->pair->jobs,
+		.jobs = c->jobs,
+		.files = c->files,
 		.workers = WORKERS,
 		.multipart_threshold = c->pair->multipart_threshold,
 		.part_size = c->pair->part_size,
