@@ -642,6 +642,7 @@ int cycle_run(struct cycle *c, const struct cycle_events *events,
 	c->events = events;
 	c->started_ns = clock_mono_ns();
 	if (tree_fs_open(&tree, c->pair->local, &sum->error) == 0) {
+		tree_fs_own(tree, c->pair->state);
 		if (check_identity(c, tree, &sum->error) == 0)
 			status = run_phases(c, tree, sum);
 		tree->ops->free(tree);

@@ -166,6 +166,34 @@ ends TERM 143 "until it is ended"
 rm "$(state B)"*
 cp "$work/good.db" "$(state B)"
 
+# ---- two pairs with one root ------------------------------------------------
+
+if own_server; then
+	head -c 21000000 /dev/urandom >"$work/shared"
+	remote_put shared "$work/shared"
+	mkdir "$work/roots/S"
+	{
+		defaults
+		printf '%s\n' "[pair slow]" "local = $(root S)" \
+		    "remote = s3://$bucket/$prefix" "state = $(state S)" \
+		    "multipart_threshold = 5M" "part_size = 5M" \
+		    "bwlimit_down = 8M"
+		printf '%s\n' "[pair other]" "local = $(root S)" \
+		    "remote = s3://$bucket/other/" "state = $(state T)" \
+		    "exclude = shared"
+	} >"$config"
+	start
+	said "Downloaded from S3: shared" \
+	    "cycles of the one let the other's downloads be"
+	check "they end whole" cmp "$work/shared" "$work/roots/S/shared"
+	check "though there were several meanwhile" \
+	    [ "$(count "S3 sync completed")" -gt 3 ]
+	expect_no_text "$log" "error: " "and it is no matter who was first"
+	expect_no_text "$log" "failed" "nor did anything fail"
+	ends TERM 143 "until they are ended"
+	remote_delete shared
+fi
+
 # ---- what may go wrong ------------------------------------------------------
 
 { defaults; pair C; } >"$config"
