@@ -209,6 +209,11 @@ void cycle_close(struct cycle *c)
 	free(c);
 }
 
+bool cycle_is_in_place(const struct cycle *c)
+{
+	return manifest_is_in_place(c->manifest);
+}
+
 /*
  * Identity: a manifest speaks of one root and one prefix, and of no other.
  */

@@ -204,6 +204,18 @@ mv "$work/elsewhere" "$work/roots/C"
 said "S3 sync completed" "and runs as soon as there is one"
 ends TERM 143 "a daemon of one pair ends by SIGTERM, too"
 
+start
+cycles 1 "it runs again"
+rm "$(state C)"*
+echo still >"$work/roots/C/still"
+said "C: the manifest was moved away" "a manifest that is removed is missed"
+said "Uploaded to S3: still" "the daemon goes on"
+check "with a new one" [ -s "$(state C)" ]
+run "$bin/s3sync-state" status --state "$(state C)"
+expect_text out "(process $daemon_pid)" "which is its own"
+ends TERM 143 "until it is ended"
+agree "and all agree" C
+
 run env -u AWS_SECRET_ACCESS_KEY "$bin/s3sync" daemon --config "$config" \
     --log-file stderr
 expect 3 "without credentials it does not begin"
