@@ -72,9 +72,9 @@ unreal() {
 	done <<<"$map"
 }
 
-# The program's options, and those of them that are keys of its configuration.
+# PROGRAM's options, and those of s3sync that are keys of its configuration.
 flags() {
-	"$build/s3sync" --help | sed -n 's/^ *--\([a-z-]*\).*/\1/p'
+	"$build/$1" --help | sed -n 's/^ *--\([a-z-]*\).*/\1/p'
 }
 keys() {
 	"$build/s3sync" --help | sed -n '/s3sync.conf/,$p' |
@@ -108,7 +108,10 @@ check_empty "every key is in s3sync.conf(5)" \
 check_empty "every key is in the example" \
     "$(keys | lacking '^#?NAME = ' etc/s3sync.conf)"
 check_empty "every other option is in s3sync(1)" \
-    "$(flags | grep -vxF "$(keys | tr _ -)" |
+    "$(flags s3sync | grep -vxF "$(keys | tr _ -)" |
         lacking '^\.It Fl Fl NAME( |$)' man/s3sync.1)"
+check_empty "every option of s3sync-state is in its page" \
+    "$(flags s3sync-state |
+        lacking '^\.It Fl Fl NAME( |$)' man/s3sync-state.1)"
 check "there are keys" [ "$(keys | wc -l)" -gt 20 ]
 tap_end

@@ -29,6 +29,9 @@ int fs_each_line(const char *path, size_t max, enum error_kind kind,
 /* ${path} with another content, whole or not at all; for its owner alone. */
 int fs_replace_file(const char *path, const void *bytes, size_t len,
     enum error_kind kind, struct error *err);
+/* How many files this process may have open at once, once its limit was raised
+ * towards ${wanted} as far as may be; more are not told of. */
+size_t fs_open_files(size_t wanted);
 /* The canonical absolute path, malloc'ed; NULL and *err on failure. */
 char *fs_real_path(const char *path, enum error_kind kind, struct error *err);
 

@@ -42,6 +42,9 @@ int manifest_open(struct manifest **m, const char *path,
 void manifest_close(struct manifest *m); /* commits nothing; NULL: nothing */
 const char *manifest_path(const struct manifest *m); /* the real one */
 bool manifest_is_new(const struct manifest *m); /* made by this open */
+/* Is it still the file of that name? Else somebody has moved it away, and it is
+ * of no use to go on with it. */
+bool manifest_is_in_place(const struct manifest *m);
 /* The process that has this manifest open to write, now: its id, -1 where
  * that cannot be told, 0 if there is none. */
 long manifest_writer(const struct manifest *m);

@@ -72,6 +72,8 @@ struct cycle_summary {
 int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
     enum cycle_kind kind, const volatile sig_atomic_t *stop,
     struct error *err);
+/* Else its manifest was moved away: close it, and open another. */
+bool cycle_is_in_place(const struct cycle *cycle);
 /* 0: the cycle ran (some keys may have failed: see ${summary}); -1: it could
  * not, or ended early, and summary->error says why. ${summary} is always
  * filled. */

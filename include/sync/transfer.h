@@ -22,6 +22,7 @@ struct transfer_request {
 	struct bucket *bucket;
 	struct manifest *manifest;
 	size_t jobs;
+	size_t files;   /* that may be open at once; 0: enough */
 	size_t workers; /* threads for local work; 0: the caller's own */
 	/* Bytes: files of the threshold and above go in parts of this size. */
 	int64_t multipart_threshold, part_size;
@@ -40,6 +41,11 @@ struct transfer_result {
 	int64_t waiting; /* deferred, unsettled, in backoff, or not reached */
 	bool stopped;
 };
+
+/* So many files are open, at most, while ${jobs} transfers are made at once;
+ * and how many of them may be where only ${files} may be open: 1 or more. */
+size_t transfer_files_of(size_t jobs);
+size_t transfer_jobs_of(size_t files);
 
 /*
  * 0: all was tried; where the disk was full, the downloads after that are

@@ -25,15 +25,20 @@ struct tree_fs_identity {
  * nothing. Sweeps nothing.
  */
 int tree_fs_open(struct tree **tree, const char *root, struct error *err);
+/* Pairs with other prefixes may share a root. ${owner}, any text, is whose
+ * the temporary files are that this tree makes and sweeps. */
+void tree_fs_own(struct tree *tree, const char *owner);
 /* A marker that is there but is not a UUID is an error. */
 int tree_fs_identity(struct tree *tree, struct tree_fs_identity *out,
     struct error *err);
 /* Makes ROOT/.s3sync and the marker (durably, never over an existing one);
- * ${marker} empty: a new random UUID is chosen and returned in it. */
+ * ${marker} empty: a new random UUID is chosen and returned in it, or what
+ * another process has made meanwhile. */
 int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
     struct error *err);
-/* Removes what a killed run left below .s3sync/tmp, but for what ${keep}
- * (NULL: nothing) says is to be gone on with. Caller holds the lock. */
+/* Removes what a killed run of this owner left below .s3sync/tmp, but for what
+ * ${keep} (NULL: nothing) says is to be gone on with; and what nobody has
+ * written to for a week. Caller holds the lock. */
 int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
     void *arg, struct error *err);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,6 +190,18 @@ int fs_replace_file(const char *path, const void *bytes, size_t len,
 		close(fd);
 	strbuf_release(&temporary);
 	return rc;
+}
+
+size_t fs_open_files(size_t wanted)
+{
+	struct rlimit limit, more;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return wanted;
+	more = limit;
+	more.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &more) < 0 ? limit.rlim_cur
+						   : more.rlim_cur;
 }
 
 char *fs_real_path(const char *path, enum error_kind kind, struct error *err)

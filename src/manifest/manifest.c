@@ -28,6 +28,14 @@ const char *manifest_path(const struct manifest *m)
 	return m->path;
 }
 
+bool manifest_is_in_place(const struct manifest *m)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(m->db.handle, "main",
+	    SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved;
+}
+
 bool manifest_is_new(const struct manifest *m)
 {
 	return m->is_new;

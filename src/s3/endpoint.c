@@ -39,7 +39,8 @@ static int split_url(CURLU *handle, const char *url, struct parts *p,
     struct error *err)
 {
 	static const CURLUPart strange[] = { CURLUPART_USER,
-		CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT };
+		CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT,
+		CURLUPART_ZONEID };
 	CURLUcode code = curl_url_set(handle, CURLUPART_URL, url,
 	    CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME);
 
@@ -51,7 +52,8 @@ static int split_url(CURLU *handle, const char *url, struct parts *p,
 			continue;
 		curl_free(part);
 		return error_set(err, ERROR_CONFIG, "endpoint_url: user, "
-		    "password, '?' and '#' have no place in it");
+		    "password, '?', '#' and the zone of an IPv6 address "
+		    "have no place in it");
 	}
 	if (!code)
 		code = curl_url_get(handle, CURLUPART_SCHEME, &p->scheme, 0);

@@ -46,6 +46,7 @@ struct cycle {
 	struct capability capability;
 	struct s3 *s3;  /* the bucket's own */
 	char *endpoint; /* endpoint_home of it */
+	size_t jobs, files; /* at once: transfers, open files */
 	/* Of the cycle that runs: */
 	const struct cycle_events *events;
 	int64_t started_ns; /* monotonic */
@@ -160,6 +161,22 @@ static int remember_region(struct cycle *c, struct error *err)
 	    err);
 }
 
+/* Fewer transfers at once rather than files that cannot be opened. */
+static void count_jobs(struct cycle *c)
+{
+	size_t asked = (size_t)c->pair->jobs;
+	size_t allowed;
+
+	c->files = fs_open_files(transfer_files_of(asked));
+	allowed = transfer_jobs_of(c->files);
+	c->jobs = allowed < asked ? allowed : asked;
+	if (c->jobs < asked && c->kind != CYCLE_PLAN)
+		log_warning("this process may have no more than %zu files open "
+		    "at once, so jobs = %zu here, not %zu: raise the limit "
+		    "(ulimit -n, LimitNOFILE=) or lower jobs",
+		    c->files, c->jobs, asked);
+}
+
 int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
     enum cycle_kind kind, const volatile sig_atomic_t *stop,
     struct error *err)
@@ -169,6 +186,7 @@ int cycle_open(struct cycle **cycle, const struct conf_pair *pair,
 	c->pair = pair;
 	c->kind = kind;
 	c->stop = stop;
+	count_jobs(c);
 	if (open_bucket(c, err) < 0 || open_manifest(c, err) < 0 ||
 	    client_recall(pair, c->s3, c->manifest, err) < 0) {
 		cycle_close(c);
@@ -189,6 +207,11 @@ void cycle_close(struct cycle *c)
 	mime_free(c->mime);
 	free(c->endpoint);
 	free(c);
+}
+
+bool cycle_is_in_place(const struct cycle *c)
+{
+	return manifest_is_in_place(c->manifest);
 }
 
 /*
@@ -390,7 +413,8 @@ static int run_transfers(struct cycle *c, struct tree *tree,
 		.tree = tree,
 		.bucket = c->bucket,
 		.manifest = c->manifest,
-		.jobs = (size_t)c->pair->jobs,
+		.jobs = c->jobs,
+		.files = c->files,
 		.workers = WORKERS,
 		.multipart_threshold = c->pair->multipart_threshold,
 		.part_size = c->pair->part_size,
@@ -623,6 +647,7 @@ int cycle_run(struct cycle *c, const struct cycle_events *events,
 	c->events = events;
 	c->started_ns = clock_mono_ns();
 	if (tree_fs_open(&tree, c->pair->local, &sum->error) == 0) {
+		tree_fs_own(tree, c->pair->state);
 		if (check_identity(c, tree, &sum->error) == 0)
 			status = run_phases(c, tree, sum);
 		tree->ops->free(tree);

@@ -45,8 +45,8 @@ int daemon_reread(const struct daemon *d, struct conf *fresh)
 	return 0;
 }
 
-/* What runs one pair. After a reload, and where the manifest failed, it is
- * opened anew for the next cycle. */
+/* What runs one pair. After a reload, and where the manifest failed or was
+ * moved away, it is opened anew for the next cycle. */
 struct runner {
 	struct daemon *daemon;
 	struct report *report;
@@ -74,9 +74,17 @@ static int open_pair(struct runner *r, struct error *err)
 
 static void run_cycle(struct runner *r)
 {
+	const struct conf_pair *pair = &r->daemon->conf->pairs[0];
 	struct cycle_summary sum;
 	struct error err = ERROR_INIT;
 
+	if (r->cycle != NULL && !cycle_is_in_place(r->cycle)) {
+		log_event(LOG_LEVEL_WARNING, pair->name, "reopened", NULL,
+		    "%s: the manifest was moved away: a new one is opened",
+		    pair->name);
+		cycle_close(r->cycle);
+		r->cycle = NULL;
+	}
 	if (r->cycle == NULL && open_pair(r, &err) < 0) {
 		report_error(r->report, &err);
 		return;

@@ -6,12 +6,38 @@
 #include "base/alloc.h"
 #include "sync/transfer_internal.h"
 
+#define BATCH_FILES ((size_t)100)
 #define BATCH_AGE_NS (50 * CLOCK_MS)
 #define COMMIT_AGE_NS CLOCK_SECOND
 #define PROGRESS_EVERY_NS (100 * CLOCK_MS)
 #define WAIT_NS (200 * CLOCK_MS)
 #define STOP_GRACE_NS (3 * CLOCK_SECOND)
 #define SETTLE_ROUNDS 10 /* a file that never settles waits */
+#define OTHER_FILES ((size_t)64) /* the manifest, the log, directories, ... */
+
+/* Where little may be open, batches are small. */
+static size_t batch_files(size_t files)
+{
+	size_t few = files > OTHER_FILES ? (files - OTHER_FILES) / 8 : 0;
+
+	if (files == 0 || few > BATCH_FILES)
+		return BATCH_FILES;
+	return few > 0 ? few : 1;
+}
+
+/* One batch is published while the next one grows; a job has its file and its
+ * connection. */
+size_t transfer_files_of(size_t jobs)
+{
+	return OTHER_FILES + 2 * BATCH_FILES + 2 * jobs;
+}
+
+size_t transfer_jobs_of(size_t files)
+{
+	size_t others = OTHER_FILES + 2 * batch_files(files);
+
+	return files > others + 2 ? (files - others) / 2 : 1;
+}
 
 static void start(struct transfer *t, const struct manifest_pending *row,
     enum decide_action action)
@@ -161,7 +187,7 @@ static void drain(struct transfer *t)
 /* Bounds what is open at once: parts that wait, and staged files. */
 static bool crowded(const struct transfer *t)
 {
-	return t->alive >= t->request->jobs + 2 * TRANSFER_BATCH_FILES;
+	return t->alive >= t->request->jobs + 2 * t->batch_files;
 }
 
 /* Until the next row may begin: rows and parts take turns. */
@@ -227,6 +253,7 @@ int transfer_run(const struct transfer_request *request,
 		.result = result,
 		.err = err,
 		.room = INT64_MAX,
+		.batch_files = batch_files(request->files),
 		.work = work_new(request->workers, wake_loop, request->bucket),
 		.started_ns = clock_mono_ns(),
 	};

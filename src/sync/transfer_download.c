@@ -34,7 +34,7 @@ static void stage(struct job *j)
 	t->staged = j;
 	t->staged_count++;
 	t->staged_bytes += j->remote.size;
-	if (t->staged_count >= TRANSFER_BATCH_FILES ||
+	if (t->staged_count >= t->batch_files ||
 	    t->staged_bytes >= TRANSFER_BATCH_BYTES)
 		transfer_download_publish(t);
 }

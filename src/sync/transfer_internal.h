@@ -26,7 +26,6 @@
 
 #define TRANSFER_IN_MEMORY_MAX (256 * 1024) /* larger contents are streamed */
 #define TRANSFER_CHUNK (256 * 1024)
-#define TRANSFER_BATCH_FILES 100
 #define TRANSFER_BATCH_BYTES (64 * 1024 * 1024)
 
 #define TRANSFER_PARTS_MAX 10000
@@ -112,6 +111,7 @@ struct transfer {
 	size_t downloading; /* slots of downloads, not staged */
 	struct job *wide;   /* jobs that can use more, the oldest first */
 	struct job *staged; /* waiting for the next batch */
+	size_t batch_files; /* so many begin one, if not before */
 	size_t staged_count;
 	int64_t staged_bytes, staged_since_ns;
 

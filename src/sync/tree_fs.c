@@ -14,7 +14,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crc.h"
 #include "sync/tree_internal.h"
+
+#define FORGOTTEN_S (7 * 24 * 3600) /* temporary files of other pairs */
 
 int tree_fs_check_key(const char *key, size_t len, struct error *err)
 {
@@ -206,6 +209,13 @@ int tree_fs_open(struct tree **tree, const char *root, struct error *err)
 	return 0;
 }
 
+void tree_fs_own(struct tree *tree, const char *owner)
+{
+	struct tree_fs *t = (struct tree_fs *)tree;
+
+	t->owner = (uint32_t)crc_update(CRC_32C, 0, owner, strlen(owner));
+}
+
 static bool is_uuid(const char *text)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -285,13 +295,30 @@ static int place_marker(struct tree_fs *t, const char *marker, int dir,
 	return result;
 }
 
+/* Another pair with this root was faster: its marker does, unless it has to be
+ * a certain one. */
+static bool is_marked(struct tree *tree, char marker[TREE_FS_ID_SIZE],
+    bool any)
+{
+	struct error ignored = ERROR_INIT;
+	struct tree_fs_identity found;
+
+	if (tree_fs_identity(tree, &found, &ignored) != 0 ||
+	    found.marker[0] == '\0' ||
+	    (!any && strcmp(found.marker, marker) != 0))
+		return false;
+	memcpy(marker, found.marker, TREE_FS_ID_SIZE);
+	return true;
+}
+
 int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
     struct error *err)
 {
 	struct tree_fs *t = (struct tree_fs *)tree;
+	bool any = marker[0] == '\0';
 	int dir = -1, result;
 
-	if (marker[0] == '\0')
+	if (any)
 		choose_marker(marker);
 	result = tree_beneath_make_dir(t, PATH_RESERVED,
 	    sizeof(PATH_RESERVED) - 1, true, &dir, err);
@@ -299,6 +326,11 @@ int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
 		result = place_marker(t, marker, dir, err);
 	if (dir >= 0)
 		close(dir);
+	if (result != 0 && err->kind == ERROR_EXISTS &&
+	    is_marked(tree, marker, any)) {
+		error_clear(err);
+		return 0;
+	}
 	if (result != 0) {
 		error_prefix(err, "%s/%s: cannot be made; %s", t->root,
 		    TREE_MARKER,
@@ -307,6 +339,20 @@ int tree_fs_mark(struct tree *tree, char marker[TREE_FS_ID_SIZE],
 		err->kind = ERROR_ROOT;
 	}
 	return result;
+}
+
+/* Another pair with this root is at it, or will go on with it. */
+static bool is_of_another(const struct tree_fs *t, int dir, const char *name)
+{
+	uint32_t owner, number;
+	struct stat st;
+	int end = 0;
+
+	if (sscanf(name, TREE_TEMP_PREFIX "%8" SCNx32 "-%8" SCNx32 "%n", &owner,
+		&number, &end) < 2 || name[end] != '\0' || owner == t->owner)
+		return false;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    clock_wall_ns() / CLOCK_SECOND - st.st_mtim.tv_sec < FORGOTTEN_S;
 }
 
 int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
@@ -324,7 +370,8 @@ int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
 		return 0;
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (dir == NULL) {
-		error_sys(err, ERROR_ROOT, errno, "%s/%s", t->root, TREE_TEMP);
+		error_sys(err, ERROR_ROOT, errno, "%s/%s: cannot be read; let "
+		    "this user read and write it", t->root, TREE_TEMP);
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -332,12 +379,14 @@ int tree_fs_sweep(struct tree *tree, bool (*keep)(void *arg, const char *name),
 	while (result == 0 && (errno = 0, e = readdir(dir)) != NULL) {
 		if (strncmp(e->d_name, TREE_TEMP_PREFIX, prefix) == 0 &&
 		    (keep == NULL || !keep(arg, e->d_name)) &&
+		    !is_of_another(t, fd, e->d_name) &&
 		    unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
 			break;
 	}
 	if (errno != 0 && errno != ENOENT)
 		result = error_sys(err, ERROR_ROOT, errno,
-		    "%s/%s: cannot be swept", t->root, TREE_TEMP);
+		    "%s/%s: cannot be swept; let this user read and write it",
+		    t->root, TREE_TEMP);
 	closedir(dir);
 	return result;
 }

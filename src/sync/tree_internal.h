@@ -18,13 +18,16 @@
 
 #define TREE_MARKER PATH_RESERVED "/root"
 #define TREE_TEMP PATH_RESERVED "/tmp"
-#define TREE_TEMP_PREFIX "get-" /* of names in TREE_TEMP: may be swept */
+/* Names in TREE_TEMP: get-OWNER-NUMBER, in hex. */
+#define TREE_TEMP_PREFIX "get-"
+#define TREE_TEMP_FORM TREE_TEMP_PREFIX "%08" PRIx32 "-%08" PRIx32
 
 struct tree_fs {
 	struct tree tree;       /* first: a struct tree is a struct tree_fs */
 	char *root;             /* as given, for messages */
 	int fd;
 	uint64_t device;
+	uint32_t owner;         /* of temporary files: see tree_fs_own */
 	mode_t file_mode;       /* of new files: 0666 less the umask */
 	bool have_openat2;      /* the kernel and its seccomp filters allow it */
 	bool sync_each;         /* syncfs does not reach the disk here */

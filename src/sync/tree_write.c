@@ -57,8 +57,8 @@ static void open_by_name(struct tree_writer *w, int flags)
 
 static void open_named(struct tree_writer *w)
 {
-	snprintf(w->name, sizeof(w->name), TREE_TEMP_PREFIX "%016" PRIx64,
-	    clock_random());
+	snprintf(w->name, sizeof(w->name), TREE_TEMP_FORM, w->t->owner,
+	    (uint32_t)clock_random());
 	open_by_name(w, O_CREAT | O_EXCL);
 }
 
@@ -174,7 +174,8 @@ static bool is_temp_name(const char *name)
 
 	return strncmp(name, TREE_TEMP_PREFIX, prefix) == 0 &&
 	    strlen(name) < TREE_TEMPORARY_SIZE &&
-	    strspn(name + prefix, "0123456789abcdef") == strlen(name + prefix);
+	    strspn(name + prefix, "0123456789abcdef-") ==
+	    strlen(name + prefix);
 }
 
 static bool open_kept(struct tree_writer *w, const char *name)

@@ -47,4 +47,36 @@ is "transfers nothing and adopts all" "0|0|$((2 * count + 24))|0|0" "$(query A "
     uploaded, downloaded, adopted, get_requests, put_requests FROM run")"
 agree "and knows everything again" A
 quiet "and is quiet" A
+
+# ---- where few files may be open --------------------------------------------
+
+# limited SOFT:HARD: what the programs may have open from here on.
+limited() {
+	user=(prlimit "--nofile=$1")
+}
+
+find "$work/roots/A" -mindepth 1 -delete
+limited 1024:4096
+sync_ A --jobs 1024
+expect 0 "the usual limit is raised for many transfers at once"
+expect_no_text err "may have no more than" "so there is no need to say it"
+agree "and all is there" A
+find "$work/roots/A" -mindepth 1 -delete
+limited 48:48
+sync_ A
+expect 0 "with a low one there are fewer transfers at once"
+expect_text err "no more than 48 files open at once, so jobs = 1 here, not 32" \
+    "which is said"
+expect_text err "raise the limit (ulimit -n, LimitNOFILE=) or lower jobs" \
+    "with the remedy"
+agree "but all come" A
+plan_ A
+expect_no_text err "may have no more than" "a plan does not say it"
+for i in $(seq 300); do
+	echo "$i" >"$(root A)/limited-$i"
+done
+sync_ A
+expect 0 "and all go"
+agree "so they are there" A
+user=()
 tap_end

@@ -166,6 +166,34 @@ ends TERM 143 "until it is ended"
 rm "$(state B)"*
 cp "$work/good.db" "$(state B)"
 
+# ---- two pairs with one root ------------------------------------------------
+
+if own_server; then
+	head -c 21000000 /dev/urandom >"$work/shared"
+	remote_put shared "$work/shared"
+	mkdir "$work/roots/S"
+	{
+		defaults
+		printf '%s\n' "[pair slow]" "local = $(root S)" \
+		    "remote = s3://$bucket/$prefix" "state = $(state S)" \
+		    "multipart_threshold = 5M" "part_size = 5M" \
+		    "bwlimit_down = 8M"
+		printf '%s\n' "[pair other]" "local = $(root S)" \
+		    "remote = s3://$bucket/other/" "state = $(state T)" \
+		    "exclude = shared"
+	} >"$config"
+	start
+	said "Downloaded from S3: shared" \
+	    "cycles of the one let the other's downloads be"
+	check "they end whole" cmp "$work/shared" "$work/roots/S/shared"
+	check "though there were several meanwhile" \
+	    [ "$(count "S3 sync completed")" -gt 3 ]
+	expect_no_text "$log" "error: " "and it is no matter who was first"
+	expect_no_text "$log" "failed" "nor did anything fail"
+	ends TERM 143 "until they are ended"
+	remote_delete shared
+fi
+
 # ---- what may go wrong ------------------------------------------------------
 
 { defaults; pair C; } >"$config"
@@ -175,6 +203,18 @@ said "error: C: " "no root: the cycle is an error"
 mv "$work/elsewhere" "$work/roots/C"
 said "S3 sync completed" "and runs as soon as there is one"
 ends TERM 143 "a daemon of one pair ends by SIGTERM, too"
+
+start
+cycles 1 "it runs again"
+rm "$(state C)"*
+echo still >"$work/roots/C/still"
+said "C: the manifest was moved away" "a manifest that is removed is missed"
+said "Uploaded to S3: still" "the daemon goes on"
+check "with a new one" [ -s "$(state C)" ]
+run "$bin/s3sync-state" status --state "$(state C)"
+expect_text out "(process $daemon_pid)" "which is its own"
+ends TERM 143 "until it is ended"
+agree "and all agree" C
 
 run env -u AWS_SECRET_ACCESS_KEY "$bin/s3sync" daemon --config "$config" \
     --log-file stderr

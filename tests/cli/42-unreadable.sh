@@ -92,6 +92,15 @@ expect 0 "then it can be written"
 agree "all agree" A
 quiet "and it is quiet" A
 
+# ---- the program's own directory --------------------------------------------
+
+chmod 000 "$work/roots/A/.s3sync/tmp"
+sync_ A
+expect 3 "a root whose own directory is somebody else's: exit status 3"
+expect_text err ".s3sync/tmp: cannot be read; let this user read and write it" \
+    "it says what to do"
+chmod 755 "$work/roots/A/.s3sync/tmp"
+
 # ---- no files ---------------------------------------------------------------
 
 mkdir "$work/roots/A/odd"

@@ -152,11 +152,17 @@ static const struct {
 	{ "http://example.com:99999", NULL, "foo", AUTO,
 	  "write it as http://HOST" },
 	{ "http://user:hush@example.com", NULL, "foo", AUTO,
-	  "user, password, '?' and '#' have no place in it" },
+	  "user, password, '?', '#' and the zone of an IPv6 address have "
+	  "no place in it" },
 	{ "http://example.com/?hush=1", NULL, "foo", AUTO,
-	  "user, password, '?' and '#' have no place in it" },
+	  "user, password, '?', '#' and the zone of an IPv6 address have "
+	  "no place in it" },
 	{ "http://example.com/#hush", NULL, "foo", AUTO,
-	  "user, password, '?' and '#' have no place in it" },
+	  "user, password, '?', '#' and the zone of an IPv6 address have "
+	  "no place in it" },
+	{ "http://[fe80::1%25eth0]:9000", NULL, "foo", AUTO,
+	  "user, password, '?', '#' and the zone of an IPv6 address have "
+	  "no place in it" },
 	{ NULL, "eu west", "foo", AUTO, "is not the name of a region" },
 	{ NULL, "eu.west.evil.com/", "foo", AUTO,
 	  "is not the name of a region" },

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +55,28 @@ static int lowest_free_fd(void)
 	assert_true(fd >= 0);
 	close(fd);
 	return fd;
+}
+
+static void the_limit_on_open_files_is_raised(void **state)
+{
+	struct rlimit limit;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 50;
+	child = fork();
+	if (child == 0) {
+		bool good = setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+		    fs_open_files(40) == 40 && sysconf(_SC_OPEN_MAX) == 50 &&
+		    fs_open_files(60) == 60 && sysconf(_SC_OPEN_MAX) == 60 &&
+		    fs_open_files(SIZE_MAX) == limit.rlim_max;
+
+		_exit(good ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static unsigned mode_of(const char *path)
@@ -328,6 +351,7 @@ int main(void)
 		IN_DIRECTORY(what_cannot_be_read_is_named),
 		IN_DIRECTORY(a_text_is_read_line_by_line),
 		IN_DIRECTORY(a_file_is_replaced_whole_or_not_at_all),
+		IN_DIRECTORY(the_limit_on_open_files_is_raised),
 		IN_DIRECTORY(a_real_path_has_no_detours),
 	};
 

@@ -658,6 +658,24 @@ static int be_refused_for_lack_of_room(void)
 	return err.kind == ERROR_MANIFEST ? 3 : 1;
 }
 
+static void what_was_moved_away_is_missed(void **state)
+{
+	char aside[80];
+
+	(void)state;
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	open_as(MANIFEST_WRITE);
+	assert_true(manifest_is_in_place(m));
+	assert_int_equal(rename(path, aside), 0);
+	assert_false(manifest_is_in_place(m));
+	assert_int_equal(rename(aside, path), 0);
+	assert_true(manifest_is_in_place(m));
+	assert_int_equal(unlink(path), 0);
+	assert_false(manifest_is_in_place(m));
+	open_as(MANIFEST_WRITE);
+	assert_true(manifest_is_in_place(m));
+}
+
 static void a_manifest_that_cannot_be_made_leaves_no_part(void **state)
 {
 	(void)state;
@@ -697,6 +715,7 @@ int main(void)
 		TEST(damage_that_is_met_is_told),
 		TEST(a_place_that_cannot_be_written_is_named),
 		TEST(a_failed_write_leaves_whole_batches),
+		TEST(what_was_moved_away_is_missed),
 		TEST(a_manifest_that_cannot_be_made_leaves_no_part),
 	};
 

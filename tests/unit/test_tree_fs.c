@@ -69,6 +69,8 @@ static void a_marker_is_made_once_and_read_back(void **state)
 {
 	struct tree_fs_identity id;
 	char marker[TREE_FS_ID_SIZE] = "", other[TREE_FS_ID_SIZE] = "";
+	char certain[TREE_FS_ID_SIZE] =
+	    "0b3e9ff0-0000-4000-8000-00123456789a";
 	struct stat st;
 
 	(void)state;
@@ -84,9 +86,11 @@ static void a_marker_is_made_once_and_read_back(void **state)
 	assert_int_equal(tree_fs_identity(tree, &id, &err), 0);
 	assert_string_equal(id.marker, marker);
 
-	assert_int_equal(tree_fs_mark(tree, other, &err), -1);
+	assert_int_equal(tree_fs_mark(tree, other, &err), 0);
+	assert_string_equal(other, marker);
+	assert_int_equal(tree_fs_mark(tree, certain, &err), -1);
 	assert_int_equal(err.kind, ERROR_ROOT);
-	assert_string_not_equal(other, marker);
+	assert_string_not_equal(certain, marker);
 	assert_int_equal(tree_fs_identity(tree, &id, &err), 0);
 	assert_string_equal(id.marker, marker);
 }
@@ -174,6 +178,50 @@ static void a_sweep_removes_only_what_is_ours(void **state)
 	assert_true(has_content(".s3sync/tmp/old-1", "the only copy"));
 	assert_int_equal(unlink(".s3sync/tmp/old-1"), 0);
 	assert_int_equal(rmdir(".s3sync/tmp"), 0);
+}
+
+static void a_sweep_leaves_what_another_pair_is_at(void **state)
+{
+	const struct timespec old[2] = { { 0, UTIME_OMIT }, { 1000, 0 } };
+
+	(void)state;
+	make_dir(".s3sync");
+	make_dir(".s3sync/tmp");
+	make_file(".s3sync/tmp/get-00000000-01234567", "mine");
+	make_file(".s3sync/tmp/get-12345678-01234567", "another's");
+	make_file(".s3sync/tmp/get-12345678-0123456", "another's, forgotten");
+	assert_int_equal(utimensat(AT_FDCWD,
+	    ".s3sync/tmp/get-12345678-0123456", old, 0), 0);
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
+	assert_true(has_content(".s3sync/tmp/get-12345678-01234567",
+	    "another's"));
+	assert_int_equal(unlink(".s3sync/tmp/get-12345678-01234567"), 0);
+	assert_int_equal(rmdir(".s3sync/tmp"), 0);
+}
+
+static void temporary_files_have_an_owner(void **state)
+{
+	struct tree_writer *w;
+	char name[TREE_TEMPORARY_SIZE] = "", old[TREE_TEMPORARY_SIZE];
+
+	(void)state;
+	tree_fs_own(tree, "one");
+	assert_int_equal(tree->ops->write_open_named(tree, 1, name, &w, &err),
+	    0);
+	tree->ops->write_keep(w);
+	memcpy(old, name, sizeof(old));
+	tree_fs_own(tree, "two");
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
+	assert_int_equal(tree->ops->write_open_named(tree, 1, name, &w, &err),
+	    1);
+	tree->ops->write_keep(w);
+	assert_string_equal(name, old);
+	tree_fs_own(tree, "one");
+	assert_int_equal(tree_fs_sweep(tree, NULL, NULL, &err), 0);
+	assert_int_equal(tree->ops->write_open_named(tree, 1, name, &w, &err),
+	    0);
+	assert_string_not_equal(name, old);
+	tree->ops->write_abandon(w);
 }
 
 static enum tree_probe probe(const char *key)
@@ -494,6 +542,8 @@ int main(void)
 		TEST(a_marker_is_not_read_through_a_symlink),
 		TEST(a_root_that_cannot_be_written_cannot_be_marked),
 		TEST(a_sweep_removes_only_what_is_ours),
+		TEST(a_sweep_leaves_what_another_pair_is_at),
+		TEST(temporary_files_have_an_owner),
 		TEST(a_probe_tells_what_has_a_name),
 		TEST(a_probe_works_without_openat2),
 		TEST(no_other_file_system_is_entered),
