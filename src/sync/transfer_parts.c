@@ -45,8 +45,8 @@ struct parts {
 
 	/* Why no more parts are sent, once busy is 0. */
 	bool halted;
-	bool useless; /* the upload is: abort it */
-	bool lost;    /* the server does not know it */
+	bool lost;    /* the server lacks it, or a part of it */
+	bool useless; /* it is there, and of no use: abort it */
 	struct s3_result end;
 };
 
@@ -136,25 +136,37 @@ static void drop_row(struct job *j)
 	    j->t->request->manifest, j->key, j->key_len));
 }
 
+/* Once it begins anew; a server that loses it again is to be left alone for a
+ * while. */
 static void finish(struct job *j)
 {
-	const struct s3_result end = j->parts->end;
+	struct parts *p = j->parts;
+	struct s3_result end = p->end;
 
+	if (p->lost && !p->begun_anew && !transfer_job_ending(j->t)) {
+		p->begun_anew = true;
+		p->open = p->halted = p->lost = p->useless = false;
+		begin(j);
+		return;
+	}
+	if (p->lost && p->begun_anew) {
+		end.outcome = S3_FAILED;
+		end.error.kind = ERROR_REMOTE;
+	}
 	transfer_job_refused(j, &end);
 }
 
 static void abort_done(void *arg, const struct s3_result *result)
 {
 	struct job *j = arg;
+	bool gone = result->outcome == S3_DONE || result->outcome == S3_ABSENT;
 
 	j->t->slots--;
-	if (result->outcome == S3_DONE || result->outcome == S3_ABSENT)
+	if (gone)
 		drop_row(j);
-	if (j->parts->halted) {
+	if (j->parts->halted && (gone || !j->parts->lost))
 		finish(j);
-		return;
-	}
-	if (result->outcome == S3_DONE || result->outcome == S3_ABSENT)
+	else if (gone)
 		begin(j);
 	else
 		transfer_job_refused(j, result);
@@ -178,20 +190,15 @@ static void abort_upload(struct job *j)
 
 static void conclude(struct job *j)
 {
-	struct parts *p = j->parts;
-	bool ending = transfer_job_ending(j->t);
+	const struct parts *p = j->parts;
 
-	if (p->lost)
-		drop_row(j);
-	if (p->lost && !ending && !p->begun_anew) {
-		p->begun_anew = true;
-		p->open = p->halted = p->lost = false;
-		begin(j);
-	} else if (p->useless && !p->lost && !ending) {
+	if (p->useless && !transfer_job_ending(j->t)) {
 		abort_upload(j);
-	} else {
-		finish(j);
+		return;
 	}
+	if (p->lost && !p->useless)
+		drop_row(j);
+	finish(j);
 }
 
 /* The first reason counts. */
@@ -203,7 +210,8 @@ static void halt(struct job *j, const struct s3_result *result)
 		p->halted = true;
 		p->end = *result;
 		p->lost = result->outcome == S3_ABSENT;
-		p->useless = result->outcome == S3_EXISTS ||
+		p->useless = p->useless || (p->lost && result->http_status != 404) ||
+		    result->outcome == S3_EXISTS ||
 		    result->outcome == S3_CHANGED ||
 		    result->error.kind == ERROR_CHANGED ||
 		    result->error.kind == ERROR_INTEGRITY;
@@ -669,12 +677,19 @@ void transfer_parts_start(struct job *j)
  * Completion
  */
 
+/* Did the server say that these parts never make an object? */
+static bool is_final(const struct s3_result *result)
+{
+	return result->outcome == S3_FAILED && result->http_status == 400;
+}
+
 static void complete_done(void *arg, const struct s3_result *result)
 {
 	struct job *j = arg;
 
 	j->t->slots--;
 	if (result->outcome != S3_DONE) {
+		j->parts->useless = is_final(result);
 		halt(j, result);
 		return;
 	}

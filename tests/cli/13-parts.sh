@@ -361,6 +361,32 @@ expect 0 "a server that wants MD5s with parts gets them"
 check "without asking for each" [ "$(asked UPLOAD_PART)" -le 16 ]
 same "and all is whole" "$name/big" "$work/forty"
 no_faults
+# spoilt TIMES CODE: the completion is refused so many times.
+spoilt() {
+	fresh
+	faults "COMPLETE_UPLOAD key=*big times=$1 status=400 code=$2" >/dev/null
+	asked_reset
+	up "$name"
+}
+before=$(uploads)
+spoilt 1 InvalidPart
+expect 0 "an upload of which a part was lost begins anew"
+same "and is whole" "$name/big" "$work/forty"
+is "of the first one nothing is left" "$before" "$(uploads)"
+spoilt 9 InvalidPart
+expect 1 "once; then it is a failure"
+is "which takes two attempts" 2 "$(curl -sS "$endpoint/_test/log" |
+    grep -c "^POST CREATE_UPLOAD [^ ]*$name/big ")"
+is "and leaves nothing that is paid for" "$before" "$(uploads)"
+is "a daemon would wait before it tries again" "1 1" "$(query "$name" \
+    "SELECT attempts || ' ' || (next_at_ns > 0) FROM pending")"
+spoilt 1 EntityTooSmall
+expect 1 "parts that are too small for the server are a failure"
+expect_text err "raise part_size" "the remedy is told"
+is "and nothing is left" "$before" "$(uploads)"
+up "$name" --part-size 6M
+expect 0 "with larger ones it goes"
+same "and is whole" "$name/big" "$work/forty"
 fresh
 faults "CREATE_UPLOAD deny" >/dev/null
 up "$name"
