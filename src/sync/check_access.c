@@ -175,6 +175,7 @@ static void ask_first(struct first *first)
 		.arg = first,
 	};
 
+	check_ask(c, &first->answer);
 	c->bucket->ops->list(c->bucket, &list);
 	check_await(c, &first->answer);
 }
