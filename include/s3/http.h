@@ -23,7 +23,9 @@ struct http_options {
 	const char *proxy;       /* NULL: by the process environment; "" none */
 	const char *proxy_exempt; /* who is asked directly all the same */
 	size_t connections;      /* kept open at most: the calls at once */
-	int64_t idle_timeout_ns; /* no byte moved for so long: the call ends */
+	/* No byte moved for so long: the call ends, at most a quarter later.
+	 * What was sent has moved when the other side's kernel has it. */
+	int64_t idle_timeout_ns;
 	int64_t limits[HTTP_WAYS]; /* bytes of bodies a second, of all calls
 	                            * together, who have turns; 0: none */
 	int64_t connect_timeout_ns; /* 0: what suits a server far away */

@@ -82,6 +82,9 @@ struct s3_options {
 	 * fewer requests, twice as many retries. */
 	int attempts;
 	int64_t idle_timeout_ns;  /* no byte moved for so long: try again */
+	/* A server that has served and then serves nobody is waited for so
+	 * long, whatever the attempts; see s3/quota.h. 0: it is not. */
+	int64_t patience_ns;
 	int64_t limit_up, limit_down; /* bytes of bodies a second, all requests
 	                               * together; 0: none */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is wrong with a pair, and what to do: looks at everything that a cycle
- * needs, one thing after another, and goes on after a failure wherever more
- * can be told. Takes seconds: fewer attempts and shorter waits than a cycle's.
+ * needs, tells of one thing after another, and goes on after a failure wherever
+ * more can be told. Takes seconds: fewer attempts and shorter waits than a
+ * cycle's, and what does not depend on each other is asked at once.
  *
  * It writes nothing but objects and uploads of its own, small ones below
  * PREFIX.s3sync/check-, which it removes again; after a kill the next check
@@ -28,7 +29,7 @@ enum check_verdict {
 	CHECK_VERDICTS
 };
 
-/* In the order in which they are looked at. */
+/* In the order in which they are told. */
 enum check_item {
 	CHECK_CONFIGURATION, CHECK_ROOT, CHECK_MANIFEST, CHECK_MARKER,
 	CHECK_CREDENTIALS,

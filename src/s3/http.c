@@ -3,9 +3,12 @@
 #include "s3/http.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <curl/curl.h>
 #include <openssl/crypto.h>
@@ -27,6 +30,7 @@
 /* Touched only as far as it is filled: small objects cost little. */
 #define BUFFER_SIZE 65536L
 #define POLL_MAX_NS (60 * CLOCK_SECOND)
+#define SWEEPS 4 /* looks for idle calls, in each idle timeout */
 
 /* One way's limit, and the calls that wait for their turn. */
 struct line {
@@ -58,7 +62,8 @@ struct http_call {
 	int64_t body_size;
 	int64_t offset;      /* of the body, next to be read */
 	int64_t moved;       /* bytes, as of moved_ns */
-	int64_t moved_ns;    /* when that number last grew */
+	int64_t moved_ns;    /* when that number was last seen to change */
+	int own_port;        /* of its connection */
 	bool active;
 	int requests;        /* that libcurl has made of it */
 	bool broken;         /* a callback said stop */
@@ -268,7 +273,7 @@ static int on_request(void *arg, char *ip, char *own_ip, int port, int own_port)
 	(void)ip;
 	(void)own_ip;
 	(void)port;
-	(void)own_port;
+	call->own_port = own_port;
 	call->requests++;
 	return CURL_PREREQFUNC_OK;
 }
@@ -394,6 +399,7 @@ void http_call_start(struct http_call *call, const struct http_request *r)
 	call->body_size = r->body_size;
 	call->offset = 0;
 	call->moved = 0;
+	call->own_port = 0;
 	call->moved_ns = clock_mono_ns();
 	call->requests = 0;
 	call->broken = false;
@@ -404,7 +410,7 @@ void http_call_start(struct http_call *call, const struct http_request *r)
 	if (h->active)
 		h->active->prev = call;
 	else
-		h->sweep_ns = call->moved_ns + h->idle_timeout_ns;
+		h->sweep_ns = call->moved_ns + h->idle_timeout_ns / SWEEPS;
 	h->active = call;
 	code = curl_multi_add_handle(h->multi, call->easy);
 	if (code == CURLM_OUT_OF_MEMORY)
@@ -563,24 +569,83 @@ static void end_finished(struct http *h)
 	}
 }
 
-static int64_t bytes_moved(struct http_call *call)
+/* ---- calls that stand still ----------------------------------------------- */
+
+struct sockets { /* of all calls */
+	fd_set set;
+	int last; /* -1: there are none */
+};
+
+static bool has_port(int fd, int own_port)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} own;
+	socklen_t len = sizeof(own);
+
+	if (getsockname(fd, &own.any, &len))
+		return false;
+	return (own.any.sa_family == AF_INET &&
+	           ntohs(own.v4.sin_port) == own_port) ||
+	    (own.any.sa_family == AF_INET6 &&
+	        ntohs(own.v6.sin6_port) == own_port);
+}
+
+/* What was sent and waits in this machine's kernel: some megabytes at most,
+ * which on a slow line take longer than the timeout. libcurl does not tell
+ * whose socket is whose before a transfer has ended. */
+static int64_t bytes_queued(const struct http_call *call,
+    const struct sockets *sockets)
+{
+	int bytes = 0;
+
+	for (int fd = 0; call->body_size > 0 && fd <= sockets->last; fd++)
+		if (FD_ISSET(fd, &sockets->set) &&
+		    has_port(fd, call->own_port) &&
+		    ioctl(fd, SIOCOUTQ, &bytes) == 0)
+			break;
+	return bytes;
+}
+
+static int64_t bytes_moved(struct http_call *call,
+    const struct sockets *sockets)
 {
 	return number(call, CURLINFO_SIZE_UPLOAD_T) +
 	    number(call, CURLINFO_SIZE_DOWNLOAD_T) +
-	    short_number(call, CURLINFO_HEADER_SIZE);
+	    short_number(call, CURLINFO_HEADER_SIZE) -
+	    bytes_queued(call, sockets);
+}
+
+static void find_sockets(struct http *h, struct sockets *sockets)
+{
+	fd_set write, except;
+
+	FD_ZERO(&sockets->set);
+	FD_ZERO(&write);
+	FD_ZERO(&except);
+	sockets->last = -1;
+	curl_multi_fdset(h->multi, &sockets->set, &write, &except,
+	    &sockets->last);
+	for (int fd = 0; fd <= sockets->last; fd++)
+		if (FD_ISSET(fd, &write))
+			FD_SET(fd, &sockets->set);
 }
 
 /* libcurl's own low-speed limit averages over seconds; here a call ends when
- * its counters have stood still for the timeout, at most a quarter late. */
+ * nothing has moved for the timeout. */
 static void end_idle(struct http *h, int64_t now)
 {
 	struct http_call *next;
+	struct sockets sockets;
 
 	if (!h->active || now < h->sweep_ns)
 		return;
-	h->sweep_ns = now + h->idle_timeout_ns / 4;
+	h->sweep_ns = now + h->idle_timeout_ns / SWEEPS;
+	find_sockets(h, &sockets);
 	for (struct http_call *call = h->active; call; call = next) {
-		int64_t moved = bytes_moved(call);
+		int64_t moved = bytes_moved(call, &sockets);
 
 		next = call->next;
 		if (moved != call->moved || call->paused[HTTP_UP] ||
@@ -593,6 +658,8 @@ static void end_idle(struct http *h, int64_t now)
 		}
 	}
 }
+
+/* ---- the loop ------------------------------------------------------------ */
 
 static int multi_failed(CURLMcode code, struct error *err)
 {

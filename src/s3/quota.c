@@ -10,9 +10,10 @@
 #define PROBE_FIRST_NS CLOCK_SECOND
 #define PROBE_MAX_NS (5 * CLOCK_SECOND)
 
-void quota_init(struct quota *q)
+void quota_init(struct quota *q, int64_t patience_ns)
 {
-	*q = (struct quota){ .tokens = QUOTA_TOKENS };
+	*q = (struct quota){ .patience_ns = patience_ns,
+		.tokens = QUOTA_TOKENS };
 }
 
 /* Between half and all of what has doubled with each probe. */
@@ -39,12 +40,27 @@ enum quota_answer quota_ask(struct quota *q, enum retry_class class,
 	}
 	if (q->served_ns > since_ns)
 		return QUOTA_OVER;
-	if (q->outage_ns == 0) {
-		q->outage_ns = now_ns;
-		q->probes = 0;
-		q->probe_ns = now_ns + probe_delay_ns(0, random);
-	}
+	quota_hold(q, since_ns, now_ns, random);
 	return QUOTA_HOLD;
+}
+
+enum quota_answer quota_ask_last(const struct quota *q, int64_t since_ns,
+    int64_t now_ns)
+{
+	if (q->served_ns == 0 || q->served_ns > since_ns ||
+	    now_ns - since_ns >= q->patience_ns)
+		return QUOTA_OVER;
+	return q->outage_ns == 0 ? QUOTA_DOUBT : QUOTA_HOLD;
+}
+
+void quota_hold(struct quota *q, int64_t since_ns, int64_t now_ns,
+    uint64_t random)
+{
+	if (q->outage_ns != 0)
+		return;
+	q->outage_ns = since_ns < now_ns ? since_ns : now_ns;
+	q->probes = 0;
+	q->probe_ns = now_ns + probe_delay_ns(0, random);
 }
 
 void quota_served(struct quota *q, int spent, int64_t now_ns)
@@ -66,12 +82,12 @@ bool quota_probe_due(struct quota *q, int64_t now_ns, uint64_t random)
 
 bool quota_outage_over(const struct quota *q, int64_t now_ns)
 {
-	return q->outage_ns != 0 && now_ns - q->outage_ns >= QUOTA_PATIENCE_NS;
+	return q->outage_ns != 0 && now_ns - q->outage_ns >= q->patience_ns;
 }
 
 int64_t quota_next_ns(const struct quota *q)
 {
-	int64_t end_ns = q->outage_ns + QUOTA_PATIENCE_NS;
+	int64_t end_ns = q->outage_ns + q->patience_ns;
 
 	return q->outage_ns != 0 && end_ns < q->probe_ns ? end_ns : q->probe_ns;
 }

@@ -84,7 +84,7 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	s->queue_end = &s->queue;
 	s->slot_count = options->in_flight;
 	window_init(&s->window, s->slot_count);
-	quota_init(&s->quota);
+	quota_init(&s->quota, options->patience_ns);
 	s->slots = alloc_zero(s->slot_count, sizeof(*s->slots));
 	for (size_t i = s->slot_count; i-- > 0;) {
 		s->slots[i].s3 = s;
@@ -186,6 +186,7 @@ static void call_done(struct s3 *s3, struct request *r,
 	s3->called = true;
 	s3_operation_done(r, result, value);
 	strbuf_release(&r->body);
+	free(r->own_end);
 	free(r);
 }
 
@@ -273,8 +274,8 @@ void s3_hold(struct slot *slot, const struct s3_result *result)
 	*slot->held = *result;
 }
 
-/* Of those held the next in turn, from now on waiting for ${delay_ns}. */
-static void release_held(struct s3 *s3, int64_t delay_ns)
+/* Of those held the next in turn tries again. */
+static struct request *release_held(struct s3 *s3)
 {
 	struct slot *slot;
 
@@ -283,7 +284,8 @@ static void release_held(struct s3 *s3, int64_t delay_ns)
 		slot = &s3->slots[s3->probe++];
 	} while (!slot->held);
 	leave_waiting(slot);
-	s3_try_again(slot, delay_ns);
+	s3_try_again(slot, 0);
+	return slot->request;
 }
 
 /* Each that is served sets two free: as many as there are, soon. */
@@ -294,8 +296,11 @@ void s3_served(struct slot *slot)
 	quota_served(&s3->quota, slot->request->spent, clock_mono_ns());
 	slot->request->spent = 0;
 	slot->request->failed_ns = 0;
-	for (int i = 0; i < RELEASED_AT_ONCE && s3->held > 0; i++)
-		release_held(s3, 0);
+	for (int i = 0; i < RELEASED_AT_ONCE && s3->held > 0; i++) {
+		struct request *r = release_held(s3);
+
+		r->excused = r->attempts - r->throttled;
+	}
 }
 
 /* ---- queue and slots ---------------------------------------------------- */
@@ -406,7 +411,7 @@ static void start_due(struct s3 *s3, int64_t now)
 static void try_held(struct s3 *s3, int64_t now)
 {
 	if (s3->held > 0 && quota_probe_due(&s3->quota, now, clock_random()))
-		release_held(s3, 0);
+		release_held(s3);
 	if (!quota_outage_over(&s3->quota, now))
 		return;
 	for (size_t i = 0; s3->held > 0 && i < s3->slot_count; i++) {

@@ -22,7 +22,7 @@ void s3_attempt_start(struct slot *slot)
 
 	slot->sent_ns = clock_mono_ns();
 	slot->sent_wall_ns = clock_wall_ns();
-	r->attempts++;
+	r->attempts += r->own_end == NULL;
 	slot->signed_with = s3->signer_number;
 	r->asked_in = s3->moves;
 	r->with_md5 = s3->content_md5;
@@ -166,6 +166,8 @@ static void on_end(void *arg, const struct http_end *end)
 		r->doubtful = true;
 	if (slot->stop.kind)
 		s3_complete_stopped(slot);
+	else if (r->own_end)
+		s3_failure_own(slot, end);
 	else if (slot->changed || slot->garbled)
 		fail_refused(slot);
 	else if (end->curl && !slot->refused && end->status < 400)

@@ -3,8 +3,10 @@
 #include "s3/s3_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -205,6 +207,18 @@ static void keep_header(const struct slot *slot, const char *name, char *room,
 	room[len] = '\0';
 }
 
+static struct retry_reply exchange_reply(const struct http_end *end)
+{
+	struct retry_reply reply = { .curl = end->curl, .status = end->status,
+		.sys = end->sys, .verify = end->verify, .detail = end->text };
+
+	if (end->proxy) {
+		reply.curl = RETRY_PROXY;
+		reply.status = end->proxy;
+	}
+	return reply;
+}
+
 static void describe(const struct slot *slot, struct retry_reply *reply)
 {
 	const struct s3 *s3 = slot->s3;
@@ -222,8 +236,15 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	reply->attempts = slot->request->attempts;
 }
 
+/* Those that count: to be told to come later is no failure, and what could not
+ * be had in an outage neither. */
+static int failures(const struct request *r)
+{
+	return r->attempts - r->throttled - r->excused;
+}
+
 /* Is the wait worth it, and is there an attempt left? To be told to come
- * later is no failure: that may happen twice as often. */
+ * later may happen twice as often. */
 static bool may_try_again(const struct slot *slot,
     const struct retry_rule *rule)
 {
@@ -237,8 +258,7 @@ static bool may_try_again(const struct slot *slot,
 	if (slot->s3->quota.served_ns == 0 && rule->first_attempts > 0 &&
 	    rule->first_attempts < limit)
 		limit = rule->first_attempts;
-	return rule->class == RETRY_TRANSIENT &&
-	    r->attempts - r->throttled < limit;
+	return rule->class == RETRY_TRANSIENT && failures(r) < limit;
 }
 
 static void log_delay(const struct retry_rule *rule,
@@ -258,53 +278,91 @@ static void try_again(struct slot *slot, const struct retry_rule *rule,
 {
 	const struct retry_wish wish = read_wish(slot);
 	const struct request *r = slot->request;
-	int failures = rule->class == RETRY_THROTTLE ? r->throttled :
-	    r->attempts - r->throttled;
-	int64_t delay_ns = retry_delay_ns(rule->class, failures, &wish,
+	int64_t delay_ns = retry_delay_ns(rule->class,
+	    rule->class == RETRY_THROTTLE ? r->throttled : failures(r), &wish,
 	    clock_random());
 
 	log_delay(rule, reply, delay_ns);
 	s3_try_again(slot, delay_ns);
 }
 
-static void hold(struct slot *slot, const struct retry_rule *rule,
-    const struct retry_reply *reply)
+static void hold(struct slot *slot, const struct s3_result *result)
 {
-	struct s3_result result = failed_result(slot, rule, reply);
-
 	if (slot->s3->held == 0)
 		log_debug("%s serves nobody: requests are held: %s",
-		    slot->s3->endpoint.authority, result.error.text);
-	s3_hold(slot, &result);
+		    slot->s3->endpoint.authority, result->error.text);
+	s3_hold(slot, result);
 }
 
-/* Whoever has an attempt left makes it, unless the server has too much
- * trouble for that. */
-static void try_or_hold(struct slot *slot, const struct retry_rule *rule,
+/* If anybody is served after that, it was others: since this one first failed,
+ * and by as much later as a reply takes, as those sent together overtake each
+ * other. */
+static int64_t failing_since_ns(const struct slot *slot, int64_t now_ns)
+{
+	return slot->request->failed_ns + now_ns - slot->sent_ns;
+}
+
+/* Nobody else was asked: something else is, in its place. */
+static void ask_for_bucket(struct slot *slot, const struct s3_result *result)
+{
+	struct request *r = slot->request;
+
+	log_debug("does %s serve anybody? %s", slot->s3->endpoint.authority,
+	    result->error.text);
+	r->own_end = alloc_copy(result, sizeof(*result));
+	s3_try_again(slot, 0);
+}
+
+void s3_failure_own(struct slot *slot, const struct http_end *end)
+{
+	struct retry_reply reply = exchange_reply(end);
+	struct request *r = slot->request;
+	struct s3_result result = *r->own_end;
+	int64_t now_ns = clock_mono_ns();
+
+	describe(slot, &reply);
+	free(r->own_end);
+	r->own_end = NULL;
+	if (retry_is_trouble(retry_find(&reply))) {
+		quota_hold(&slot->s3->quota, failing_since_ns(slot, now_ns),
+		    now_ns, clock_random());
+		hold(slot, &result);
+	} else {
+		r->spent = 0; /* in vain */
+		s3_served(slot);
+		s3_complete(slot, &result, NULL);
+	}
+}
+
+/* Whoever has an attempt left makes it, unless the server has too much trouble
+ * for that; who has none left is held only if that is so. */
+static void meet_trouble(struct slot *slot, const struct retry_rule *rule,
     const struct retry_reply *reply)
 {
 	struct request *r = slot->request;
-	enum quota_answer answer = QUOTA_AGAIN;
-	int64_t now_ns = clock_mono_ns();
+	struct s3_result result = failed_result(slot, rule, reply);
+	int64_t now_ns = clock_mono_ns(), since_ns;
+	enum quota_answer answer;
 
-	if (retry_is_trouble(rule)) {
-		if (r->failed_ns == 0)
-			r->failed_ns = now_ns;
-		/* Others served since it first failed, and by as much later
-		 * as a reply takes: those sent together overtake each other. */
-		answer = quota_ask(&slot->s3->quota, rule->class, &r->spent,
-		    r->failed_ns + now_ns - slot->sent_ns, now_ns,
-		    clock_random());
-	}
+	if (r->failed_ns == 0)
+		r->failed_ns = now_ns;
+	since_ns = failing_since_ns(slot, now_ns);
+	answer = may_try_again(slot, rule) ?
+	    quota_ask(&slot->s3->quota, rule->class, &r->spent, since_ns,
+	        now_ns, clock_random()) :
+	    quota_ask_last(&slot->s3->quota, since_ns, now_ns);
 	switch (answer) {
 	case QUOTA_AGAIN:
 		try_again(slot, rule, reply);
 		break;
 	case QUOTA_HOLD:
-		hold(slot, rule, reply);
+		hold(slot, &result);
 		break;
 	case QUOTA_OVER:
-		complete_failed(slot, rule, reply);
+		s3_complete(slot, &result, NULL);
+		break;
+	case QUOTA_DOUBT:
+		ask_for_bucket(slot, &result);
 		break;
 	}
 }
@@ -333,11 +391,13 @@ void s3_failure_reply(struct slot *slot, struct retry_reply *reply)
 		r->throttled++;
 		narrow_window(slot);
 	}
-	if (!retry_is_trouble(rule))
-		s3_served(slot);
-
+	if (retry_is_trouble(rule)) {
+		meet_trouble(slot, rule, reply);
+		return;
+	}
+	s3_served(slot);
 	if (may_try_again(slot, rule)) {
-		try_or_hold(slot, rule, reply);
+		try_again(slot, rule, reply);
 	} else if (s3_operation_kind(r) == S3_KIND_LIST &&
 	    refuses_restore_status(slot, reply)) {
 		slot->s3->restore_refused = true;
@@ -395,12 +455,7 @@ void s3_failure_located(struct slot *slot, int status)
 
 void s3_failure_exchange(struct slot *slot, const struct http_end *end)
 {
-	struct retry_reply reply = { .curl = end->curl, .status = end->status,
-		.sys = end->sys, .verify = end->verify, .detail = end->text };
+	struct retry_reply reply = exchange_reply(end);
 
-	if (end->proxy) {
-		reply.curl = RETRY_PROXY;
-		reply.status = end->proxy;
-	}
 	s3_failure_reply(slot, &reply);
 }

@@ -52,8 +52,12 @@ struct request {
 	struct strbuf body; /* of a completion */
 	int attempts;
 	int throttled;      /* of them, answered by "ask less" */
+	int excused;        /* of the others, made before an outage ended */
 	int spent;          /* of the quota */
 	int64_t failed_ns;  /* when it first met trouble; 0: not yet */
+	/* How it ends if that is its own; in its place the bucket is asked
+	 * for, to tell whether anybody is served. NULL: it is itself asked. */
+	struct s3_result *own_end;
 	bool aborted;
 	bool with_md5;      /* content_md5, when it was sent */
 	bool with_restore;  /* restore_status, when it was sent */
@@ -253,6 +257,8 @@ void s3_failure_status(struct slot *slot, int status);
 void s3_failure_settle(struct slot *slot, int status);
 /* It was not. */
 void s3_failure_not_ours(struct slot *slot);
+/* The answer to the question whether anybody is served. */
+void s3_failure_own(struct slot *slot, const struct http_end *end);
 /* The answer to the question where the bucket is. */
 void s3_failure_located(struct slot *slot, int status);
 /* A 200 that S3 cannot have meant. */

@@ -386,7 +386,7 @@ static const struct operation *const operations[S3_KIND_COUNT] = {
 
 enum s3_kind s3_operation_kind(const struct request *r)
 {
-	if (r->locating)
+	if (r->locating || r->own_end)
 		return S3_KIND_HEAD_BUCKET;
 	return r->settling ? S3_KIND_HEAD : r->kind;
 }

@@ -212,12 +212,16 @@ void check_clean(struct check *c)
 		c->until_ns = grace_ns;
 }
 
+void check_ask(const struct check *c, struct check_answer *answer)
+{
+	*answer = (struct check_answer){ .late = check_is_over(c) };
+}
+
 void check_await(struct check *c, struct check_answer *answer)
 {
 	const struct bucket_ops *ops = c->bucket->ops;
 	struct error err = ERROR_INIT;
 
-	answer->late = !answer->done && check_is_over(c);
 	while (!answer->done) {
 		if (clock_mono_ns() >= c->until_ns || err.kind != ERROR_NONE ||
 		    (is_stopped(c) && !c->cleaning))
@@ -237,6 +241,7 @@ static void release(struct check *c)
 	free(c->first);
 	free(c->second);
 	free(c->smallest);
+	strbuf_release(&c->left);
 	if (c->bucket != NULL)
 		c->bucket->ops->free(c->bucket);
 	keyring_close(c->keyring);
@@ -257,8 +262,12 @@ int check_run(const struct check_request *request)
 
 	check_local(&c);
 	if (check_access(&c)) {
+		check_bucket_ask(&c);
+		check_object_ask(&c);
 		check_bucket(&c);
 		check_object(&c);
+		check_bucket_settings(&c);
+		check_object_written(&c);
 	}
 	skip_until(&c, CHECK_ITEMS);
 	release(&c);

@@ -113,6 +113,7 @@ static bool open_bucket(struct check *c)
 
 	options.attempts = ATTEMPTS;
 	options.idle_timeout_ns = at_most(options.idle_timeout_ns, IDLE_NS);
+	options.patience_ns = 0;
 	options.in_flight = IN_FLIGHT;
 	if (c->keyring == NULL)
 		options.signing = S3_SIGNING_NONE;
@@ -174,6 +175,7 @@ static void ask_first(struct first *first)
 		.arg = first,
 	};
 
+	check_ask(c, &first->answer);
 	c->bucket->ops->list(c->bucket, &list);
 	check_await(c, &first->answer);
 }

@@ -26,9 +26,10 @@ static void setting_done(void *arg, const struct s3_result *result,
 		setting->value = alloc_string(value);
 }
 
-static void ask_settings(struct check *c)
+void check_bucket_ask(struct check *c)
 {
-	for (int i = 0; i < S3_SETTING_COUNT; i++)
+	for (int i = 0; i < S3_SETTING_COUNT; i++) {
+		check_ask(c, &c->settings[i].answer);
 		s3_setting_ask(c->s3, &(const struct s3_setting_ask){
 		        .setting = (enum s3_setting)i,
 		        .prefix = c->pair->prefix,
@@ -36,6 +37,7 @@ static void ask_settings(struct check *c)
 		        .done = setting_done,
 		        .arg = &c->settings[i],
 		    });
+	}
 }
 
 /*
@@ -131,43 +133,51 @@ static void after_done(void *arg, const struct s3_result *result,
 	s3_page_free(page);
 }
 
-static void check_start_after(struct check *c)
+static void ask_after(struct check *c, struct after *after)
 {
-	struct after after = { .check = c };
 	const struct s3_list list = {
 		.start_after = c->first,
 		.start_after_len = c->first_len,
 		.max_keys = 1,
 		.done = after_done,
-		.arg = &after,
+		.arg = after,
 	};
 
+	if (c->second == NULL)
+		return;
+	check_ask(c, &after->answer);
+	c->bucket->ops->list(c->bucket, &list);
+}
+
+static void tell_after(struct check *c, struct after *after)
+{
 	if (c->second == NULL) {
 		check_tell(c, CHECK_START_AFTER, CHECK_SKIPPED, NULL, NULL,
 		    "there are not two keys to try it with");
 		return;
 	}
-	c->bucket->ops->list(c->bucket, &list);
-	check_await(c, &after.answer);
-	if (after.honoured)
+	check_await(c, &after->answer);
+	if (after->honoured)
 		check_tell(c, CHECK_START_AFTER, CHECK_OK, NULL, NULL,
 		    "honoured: a listing can begin anywhere");
-	else if (after.answer.outcome == S3_DONE)
+	else if (after->answer.outcome == S3_DONE)
 		check_tell(c, CHECK_START_AFTER, CHECK_HINT, NULL, NULL,
 		    "ignored: a listing cannot begin anywhere");
 	else
 		check_tell_answer(c, CHECK_START_AFTER, CHECK_HINT,
-		    &after.answer, "s3:ListBucket", CHECK_POLICY_LISTING);
+		    &after->answer, "s3:ListBucket", CHECK_POLICY_LISTING);
 }
 
 void check_bucket(struct check *c)
 {
-	ask_settings(c);
+	struct after after = { .check = c };
+
 	if (!c->listable)
 		return;
+	ask_after(c, &after);
 	check_order(c);
 	check_encoding(c);
-	check_start_after(c);
+	tell_after(c, &after);
 }
 
 /*

@@ -30,9 +30,10 @@
 #define CHECK_TEXT_MAX ((size_t)16384)
 
 /* One question to the server. */
+#define CHECK_NOT_ASKED { .done = true }
 struct check_answer {
 	bool done;
-	bool late; /* asked when no time was left */
+	bool late; /* asked when no time was left: see check_ask */
 	enum s3_outcome outcome;
 	struct error error;
 };
@@ -70,6 +71,8 @@ struct check {
 
 	/* our own */
 	char key[CHECK_KEY_MAX];
+	struct check_answer list_left, abort_none, delete_none;
+	struct strbuf left;      /* keys of a killed check, each with its NUL */
 	bool may_delete, may_abort, may_put;
 	bool may_be_there;       /* the object of that key */
 	int64_t made;            /* objects and uploads */
@@ -95,8 +98,10 @@ void check_tell_answer(struct check *c, enum check_item item,
 /* "what was seen (evidence)" and "do this": malloc'ed; *remedy may be NULL. */
 void check_split(const char *text, char **found, char **remedy);
 
-/* ---- asking -------------------------------------------------------------- */
+/* ---- asking: together, then one answer after the other is awaited -------- */
 
+/* Before each question: clears its answer. */
+void check_ask(const struct check *c, struct check_answer *answer);
 void check_answered(struct check_answer *answer,
     const struct s3_result *result);
 /* For callbacks: ${arg} is a struct check_answer. */
@@ -113,10 +118,16 @@ void check_clean(struct check *c);
 void check_local(struct check *c);
 /* Opens the bucket and asks it once: false where nothing more can be asked. */
 bool check_access(struct check *c);
-/* The listing; asks for the settings, too, of which is told later. */
+/* Asks for the settings, of which is told last. */
+void check_bucket_ask(struct check *c);
+/* Asks all that can be asked without making anything; only then comes what
+ * makes something. */
+void check_object_ask(struct check *c);
+/* The listing. */
 void check_bucket(struct check *c);
-void check_bucket_settings(struct check *c);
 void check_object(struct check *c);
+void check_bucket_settings(struct check *c);
+void check_object_written(struct check *c);
 
 /* "AKIA…WXYZ": enough to tell which key it is. Pure. */
 void check_access_mask(const char *access_key, struct strbuf *out);

@@ -8,6 +8,9 @@
 #include "base/clock.h"
 
 #define META_MAX 4096
+/* For a server that is restarted, or a line that is away for a moment; it is
+ * less than the interval of most daemons. */
+#define PATIENCE_NS (30 * CLOCK_SECOND)
 
 struct s3_credentials_request client_credentials(const struct conf_pair *pair)
 {
@@ -59,6 +62,7 @@ struct s3_options client_options(const struct conf_pair *pair,
 		.in_flight = (size_t)pair->jobs,
 		.attempts = (int)pair->attempts,
 		.idle_timeout_ns = pair->timeout_ns,
+		.patience_ns = PATIENCE_NS,
 		.limit_up = pair->bwlimit_up,
 		.limit_down = pair->bwlimit_down,
 	};

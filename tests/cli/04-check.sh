@@ -144,6 +144,20 @@ says "conditions that a cycle tried" ok conditions \
     "(tried on $(date -u +%Y-%m-%d))"
 check "they are not tried again" [ "$(asked PUT)" -le 2 ]
 
+# What does not depend on each other is asked at once, and told in order.
+items() {
+	sed -n 's/^  [a-z]* *\([a-zA-Z -]*\): .*/\1/p' "$work/out"
+}
+items >"$work/items"
+faults "ANY delay=200"
+asked_reset
+check_ A
+is "a slow server: the order of the report is the same" "$(cat "$work/items")" \
+    "$(items)"
+is "all items are there" 26 "$(wc -l <"$work/items")"
+check "nine questions are asked at once" [ "$(asked max_in_flight)" -ge 9 ]
+no_faults
+
 # What a check that was killed has left.
 leave() { # NAME AGE-IN-SECONDS
 	curl -sS -X PUT --data-binary x -H \
@@ -367,7 +381,9 @@ seconds=$SECONDS
 # shellcheck disable=SC2046
 check_ A $(fresh)
 expect 1 "PUT without an answer: exit status 1"
-says "it says so" failed PUT "no answer in time"
+check "it says so" grep -qE \
+    '^  failed +PUT: (no answer in time|127.0.0.1:[0-9]+ does not answer)' \
+    "$work/out"
 check "within seconds" [ $((SECONDS - seconds)) -le 12 ]
 no_faults
 faults "PUT deny"

@@ -63,6 +63,11 @@ quiet "and nothing is left to do" A
 
 # ---- an outage --------------------------------------------------------------
 
+# The trial of what the server honours has retries of its own.
+prefix=outage/
+echo first >"$work/roots/B/first"
+sync_ B
+expect 0 "before the outage a cycle is complete"
 for ((i = 0; i < 300; i++)); do
 	echo "content $i" >"$work/roots/B/file$i"
 	echo "content $i" >"$work/roots/C/file$i"
@@ -72,7 +77,6 @@ done
 # daemon's next cycle meets it, too.
 fail='status=500 code=InternalError'
 faults "PUT key=outage/file* $fail" "PUT key=gone/file* $fail" >/dev/null
-prefix=outage/
 lasting=20
 start_sync B
 b=$!
@@ -91,7 +95,8 @@ check "the server was not hammered" [ "$asked" -le 90 ]
 check "and was asked again and again" [ "$asked" -gt 68 ]
 prefix=outage/
 agree "all agree" B
-is "each retry is in the run" "$asked" "$(query B "SELECT retries FROM run")"
+is "each retry is in the run" "$asked" \
+    "$(query B "SELECT retries FROM run ORDER BY id DESC LIMIT 1")"
 
 wait $c
 is "what does not end within 30 s ends the cycle" 3 $?
@@ -115,13 +120,47 @@ prefix=data/
 start_daemon A --interval 1s
 eventually 10 grep -q completed "$work/A.log"
 faults 'ANY reset-before' >/dev/null
-check "a daemon whose server is gone says so" \
-    eventually 30 grep -q 'the connection to .* broke' "$work/A.log"
+check "a daemon whose server is gone for more than 30 s says so" \
+    eventually 45 grep -q 'the connection to .* broke' "$work/A.log"
 echo new >"$work/roots/A/new"
 no_faults
 check "and goes on when the server is there again" \
     eventually 20 grep -q 'Uploaded to S3: new' "$work/A.log"
 kill "$daemon_pid"
 wait "$daemon_pid"
+
+# ---- a server that is restarted ---------------------------------------------
+
+# restartable [OPTION...]: a server whose objects survive.
+restartable() {
+	rm -f "$work/port"
+	server_start --dir "$work/objects" "$@"
+	server=$!
+}
+mkdir "$work/objects"
+kill %1
+restartable --latency-ms 10
+machine D
+for ((i = 0; i < 200; i++)); do
+	echo "content $i" >"$work/roots/D/file$i"
+done
+down=12
+start_sync D --jobs 1 --log-level debug
+d=$!
+some_are_there() {
+	[ "$(remote_list | wc -l)" -ge 20 ]
+}
+check "a cycle with jobs = 1 is under way" eventually 10 some_are_there
+kill $server
+wait $server
+sleep $down # which is how long it is down
+check "it waits for the server" kill -0 $d
+restartable --port "${endpoint##*:}"
+wait $d
+is "the server is back after $down s: the cycle is complete" 0 $?
+expect_text D.err "serves nobody: requests are held" "it was held"
+echo "# which cost $(query D "SELECT retries FROM run") requests more"
+check "and asked now and then" [ "$(query D "SELECT retries FROM run")" -le 20 ]
+agree "all agree" D
 
 tap_end

@@ -219,6 +219,62 @@ no_faults
 wait $asking
 answers "and then they are served, all of them" 40 "get small done 200 *"
 
+# ---- few at once ------------------------------------------------------------
+
+# outage SECONDS REQUESTS AFTER [OPTION...]: one GET is served, and then for so
+# long nobody is; what goes wrong after that is AFTER.
+outage() {
+	local seconds=$1 requests=$2 after=$3
+	shift 3
+	no_faults
+	asked_reset
+	ask "$@" <<E &
+get small
+run
+sleep 500
+$requests
+E
+	asking=$!
+	eventually 5 asked_so_often 1
+	only 'ANY reset-before'
+	sleep "$seconds"
+	only "$after"
+	wait $asking
+}
+outage 12 'get large' '' --in-flight 1 --attempts 8
+answer "one request alone lives through 12 s, too" "get large done 200 *"
+echo "# at the price of $(asked total) requests"
+check "and asks seldom" [ "$(asked total)" -le 20 ]
+outage 5 'get large' '' --in-flight 1 --attempts 3 --patience-ms 3000
+answer "what lasts longer than the patience ends it" \
+    "get large failed 0 * network: the connection to * broke *"
+outage 3 "$(printf 'get small\n%.0s' 1 2 3 4 5 6 7)
+get large" 'GET key=large times=1 status=500' --attempts 2
+answer "attempts made in an outage do not count after it" "get large done 200 *"
+answers "for anybody" 8 "get small done 200 *"
+only 'ANY reset-before'
+start=$(ms)
+ask --in-flight 1 --attempts 8 <<<"get small"
+took=$(($(ms) - start))
+echo "# a server that never answered is given up after $took ms"
+answer "who never served anybody is not waited for" \
+    "get small failed 0 8 network: the connection to * broke (*, 8 attempts)*"
+check "but for the attempts" [ $took -lt 10000 ]
+only 'GET key=bad status=500'
+asked_reset
+start=$(ms)
+ask --in-flight 1 <<E
+get small
+run
+get bad
+get small
+E
+answer "a key that fails alone fails after its attempts" \
+    "get bad failed 500 4 network: the server has trouble (HTTP 500*, 4 attempts)*"
+is "one question tells that it is the key" 1 "$(asked HEAD_BUCKET)"
+check "it does not wait for anybody" [ $(($(ms) - start)) -lt 10000 ]
+answers "and others are served after it" 2 "get small done 200 1 *"
+
 # ---- clocks -----------------------------------------------------------------
 
 only 'ANY skew=7200'

@@ -619,6 +619,7 @@ int main(int argc, char **argv)
 		{ "in-flight", required_argument, NULL, 'n' },
 		{ "attempts", required_argument, NULL, 'a' },
 		{ "idle-ms", required_argument, NULL, 'i' },
+		{ "patience-ms", required_argument, NULL, 'p' },
 		{ "clock-off", required_argument, NULL, 'c' },
 		{ "ca-bundle", required_argument, NULL, 'C' },
 		{ "session-token", required_argument, NULL, 't' },
@@ -636,7 +637,8 @@ int main(int argc, char **argv)
 	};
 	struct s3_options options = { .credentials = &credentials,
 		.bucket = "test", .in_flight = 8, .attempts = 4,
-		.idle_timeout_ns = 10 * CLOCK_SECOND };
+		.idle_timeout_ns = 10 * CLOCK_SECOND,
+		.patience_ns = 30 * CLOCK_SECOND };
 	const char *begin_in = NULL;
 	struct env *env = env_new();
 	struct error err = ERROR_INIT;
@@ -653,6 +655,7 @@ int main(int argc, char **argv)
 		case 'n': options.in_flight = (size_t)number; break;
 		case 'a': options.attempts = (int)number; break;
 		case 'i': options.idle_timeout_ns = number * CLOCK_MS; break;
+		case 'p': options.patience_ns = number * CLOCK_MS; break;
 		case 'c': clock_offset_ns = number * CLOCK_SECOND; break;
 		case 'C': options.ca_bundle = optarg; break;
 		case 'B': begin_in = optarg; break;

@@ -90,6 +90,7 @@ static const struct effect_word {
 	    .scale = 1000, ANSWER(HANG) },
 	{ WORD("delay", NUMBER), NUMBER(wait_ms) },
 	{ WORD("upload-delay", NUMBER), NUMBER(upload_wait_ms) },
+	{ WORD("upload-trickle", NUMBER), NUMBER(upload_bytes_per_s) },
 	{ WORD("trickle", NUMBER), NUMBER(bytes_per_s) },
 	{ WORD("skew", SIGNED), NUMBER(skew_s) },
 	{ WORD("truncate-xml", WORD), PAGE(TRUNCATE_XML) },

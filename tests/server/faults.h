@@ -58,6 +58,7 @@ struct fault {
 	int64_t long_by;        /* Content-Length promises so much more */
 	int64_t wait_ms;        /* before the answer */
 	int64_t upload_wait_ms; /* before the request's body is taken */
+	int64_t upload_bytes_per_s; /* of which it is taken; 0: unlimited */
 	int64_t bytes_per_s;    /* 0: as fast as it goes */
 	int64_t skew_s;         /* the server's clock is off by this */
 	bool wrong_etag;

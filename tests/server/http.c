@@ -189,6 +189,19 @@ static bool delay_body(struct request *r)
 		r->fault.upload_wait_ms);
 }
 
+/* Takes a piece of the body, and after it nothing for as long as so many bytes
+ * shall take. */
+static void take_body(struct request *r, const char *bytes, size_t len)
+{
+	int64_t rate = r->fault.upload_bytes_per_s;
+
+	body_append(r, bytes, len);
+	r->received += (int64_t)len;
+	if (rate > 0)
+		pause_connection(r->server->pause, r->connection,
+		    (int64_t)len * 1000 / rate);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
     const char *url, const char *method, const char *version, const char *bytes,
     size_t *len, void **request)
@@ -209,8 +222,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 			return MHD_YES;
 	} else if (*len > 0) {
 		r->phase = PHASE_BODY;
-		body_append(r, bytes, *len);
-		r->received += (int64_t)*len;
+		take_body(r, bytes, *len);
 		*len = 0;
 		if (r->fault.cut_upload_at < 0 ||
 		    r->received < r->fault.cut_upload_at)

@@ -543,6 +543,12 @@ network_faults() {
 	server_faults 'PUT upload-delay=300'
 	signed /demo/delayed -T "$dir/larger"
 	answers "and then comes whole" 200
+	server_faults 'PUT upload-trickle=200000'
+	signed /demo/dripped -T "$dir/large" -m 1
+	breaks "upload-trickle is slow" 28
+	head -c 100000 /dev/zero >"$dir/drops"
+	signed /demo/dripped -T "$dir/drops"
+	answers "and takes it whole" 200
 	server_faults ''
 	s3 /demo/f3
 	answers "nothing is stored" 404

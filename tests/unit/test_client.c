@@ -53,6 +53,7 @@ static void options_are_those_of_the_pair(void **state)
 	assert_int_equal(where.in_flight, 7);
 	assert_int_equal(where.attempts, 3);
 	assert_int_equal(where.idle_timeout_ns, 5 * CLOCK_SECOND);
+	assert_int_equal(where.patience_ns, 30 * CLOCK_SECOND);
 	assert_int_equal(where.limit_up, 1000);
 	assert_int_equal(where.limit_down, 2000);
 	assert_string_equal(where.properties.storage_class, "GLACIER_IR");
