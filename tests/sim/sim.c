@@ -50,6 +50,8 @@ static void set_faults(struct world *w)
 		if (sim_chance(sim, trouble))
 			sim->dials[i].per_mille = rates[sim_below(sim,
 			    sizeof(rates) / sizeof(rates[0]))];
+	if (sim_chance(sim, 500))
+		sim->dials[FAULT_GET_CORRUPT_PARTS].per_mille = 300;
 	w->busy = (unsigned[]){ 0, 5, 20, 80 }[sim_below(sim, 4)];
 	w->impatient = sim_chance(sim, 200) ? 2 : 0;
 }
@@ -104,6 +106,8 @@ static void make_parts(struct world *w)
 	w->pair.part_size = 1 + size / 10 + (int64_t)sim_below(sim, (uint64_t)size);
 	w->pair.multipart_threshold = in_parts
 	    ? 1 + (int64_t)sim_below(sim, 2 * (uint64_t)size) : INT64_MAX;
+	w->user.part_size = sim_chance(sim, 700) ? w->pair.part_size : 0;
+	w->store.parts_made_up = sim_chance(sim, 200);
 }
 
 static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
@@ -186,9 +190,16 @@ static void calm(struct world *w)
 	sim_event(&w->sim, "calm");
 }
 
+/* What came in parts that nobody can check must come a second time. */
+static int rounds(const struct world *w)
+{
+	return w->store.parts_made_up || w->user.part_size > 0 ? ROUNDS + 1
+							       : ROUNDS;
+}
+
 static void agree(struct world *w)
 {
-	for (int round = 0; round < ROUNDS; round++)
+	for (int round = 0; round < rounds(w); round++)
 		for (size_t i = 0; i < w->machine_count; i++) {
 			sim_pass(&w->sim, A_DAY_NS);
 			sim_machine_cycle(&w->machines[i],
@@ -216,6 +227,23 @@ static void forget(struct world *w)
 	sim_machine_check_converged(m);
 }
 
+/* That they happened at all is what makes their absence a promise. */
+static struct {
+	int64_t damages, damaged_parts;
+} counted;
+
+static void count(const struct world *w)
+{
+	counted.damages += w->store.damages;
+	counted.damaged_parts += w->store.damaged_parts;
+}
+
+static void tell_counted(void)
+{
+	printf("# %" PRId64 " downloads arrived damaged, %" PRId64
+	    " of them in parts\n", counted.damages, counted.damaged_parts);
+}
+
 /* The hash of all that happened; *broken is "" where every promise held. */
 static uint64_t live(uint64_t seed, const char *dir, bool verbose,
     char broken[1024])
@@ -235,6 +263,7 @@ static uint64_t live(uint64_t seed, const char *dir, bool verbose,
 	if (is_sound(&w))
 		forget(&w);
 	snprintf(broken, 1024, "%s", w.sim.broken);
+	count(&w);
 	unmake(&w);
 	return w.sim.hash;
 }
@@ -339,6 +368,7 @@ int main(int argc, char **argv)
 		runs = seed != 0 ? 1 : DEFAULT_RUNS;
 	ok(try_seeds(seed != 0 ? seed : 1, runs, made, verbose),
 	    "in each world every promise is kept");
+	tell_counted();
 	printf("1..%d\n", tests_run);
 	rmdir(made);
 	return tests_failed > 0;

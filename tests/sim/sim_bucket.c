@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "s3/etag.h"
 
 #define PIECE_MAX (64 * 1024)
 #define SMALL 4096
@@ -86,23 +87,57 @@ struct sim_object *sim_store_find(struct sim_store *store, const char *key,
 	return &store->objects[at];
 }
 
-/* Of a content that came in one piece, or in ${parts}. */
+/* The MD5s of the parts that an object came in; count 0: in one piece. */
+struct parts_md5s {
+	unsigned char *bytes;
+	size_t count;
+};
+
+static void md5s_add(struct parts_md5s *md5s, const unsigned char *md5)
+{
+	md5s->bytes =
+	    alloc_resize(md5s->bytes, md5s->count + 1, DIGEST_MD5_SIZE);
+	memcpy(md5s->bytes + md5s->count++ * DIGEST_MD5_SIZE, md5,
+	    DIGEST_MD5_SIZE);
+}
+
+/* "HEX-N": of what, is for the store to say. */
+static void name_parts(const struct sim_store *store,
+    const struct parts_md5s *md5s, const uint64_t id[2], struct etag *etag,
+    unsigned char *room)
+{
+	unsigned char md5[DIGEST_MD5_SIZE];
+	char hex[2 * DIGEST_MD5_SIZE + 1];
+
+	if (store->etags == SIM_ETAGS_MD5 && !store->parts_made_up)
+		digest_once(DIGEST_MD5, md5s->bytes,
+		    md5s->count * DIGEST_MD5_SIZE, md5);
+	else
+		memcpy(md5, id, sizeof(md5));
+	digest_hex(md5, sizeof(md5), hex);
+	etag->len = (uint16_t)snprintf((char *)room, ETAG_MAX, "%s-%zu", hex,
+	    md5s->count);
+}
+
 static void make_etag(struct sim_store *store, const struct sim_content *c,
-    size_t parts, unsigned char *room, struct etag *etag)
+    const struct parts_md5s *md5s, unsigned char *room, struct etag *etag)
 {
 	uint64_t id[2] = { sim_random(store->sim), sim_random(store->sim) };
 
 	*etag = (struct etag){ .bytes = room };
-	if (parts > 0 || store->etags == SIM_ETAGS_OPAQUE) {
+	if (store->etags == SIM_ETAGS_OPAQUE) {
 		etag->len = (uint16_t)snprintf((char *)room, ETAG_MAX,
-		    "%016" PRIx64 "-%zu", id[0], parts > 0 ? parts : 2);
-		return;
+		    "%016" PRIx64 "-%zu", id[0],
+		    md5s != NULL ? md5s->count : 2);
+	} else if (md5s != NULL) {
+		name_parts(store, md5s, id, etag, room);
+	} else {
+		memcpy(room,
+		    store->etags == SIM_ETAGS_MD5 ? (const void *)c->md5 : id,
+		    DIGEST_MD5_SIZE);
+		etag->len = DIGEST_MD5_SIZE;
+		etag->binary = true;
 	}
-	memcpy(room,
-	    store->etags == SIM_ETAGS_MD5 ? (const void *)c->md5 : id,
-	    DIGEST_MD5_SIZE);
-	etag->len = DIGEST_MD5_SIZE;
-	etag->binary = true;
 }
 
 void sim_store_remove(struct sim_store *store, const char *key, size_t len)
@@ -117,8 +152,9 @@ void sim_store_remove(struct sim_store *store, const char *key, size_t len)
 	    (store->count - at) * sizeof(*store->objects));
 }
 
+/* ${md5s} NULL: in one piece. */
 static struct sim_object *store_put(struct sim_store *store, const char *key,
-    size_t len, struct sim_content *content, size_t parts)
+    size_t len, struct sim_content *content, const struct parts_md5s *md5s)
 {
 	size_t at;
 	struct sim_object *o;
@@ -139,7 +175,7 @@ static struct sim_object *store_put(struct sim_store *store, const char *key,
 	o->sig.mtime_ms = store->sim->wall_ns / CLOCK_MS;
 	o->meta_mtime_ns = INT64_MIN;
 	o->etag_not_md5 = store->etags == SIM_ETAGS_KMS;
-	make_etag(store, content, parts, o->etag, &o->sig.etag);
+	make_etag(store, content, md5s, o->etag, &o->sig.etag);
 	sim_history_add_remote(&store->history, key, len, &o->sig, content);
 	return o;
 }
@@ -147,7 +183,29 @@ static struct sim_object *store_put(struct sim_store *store, const char *key,
 struct sim_object *sim_store_put(struct sim_store *store, const char *key,
     size_t len, struct sim_content *content)
 {
-	return store_put(store, key, len, content, 0);
+	return store_put(store, key, len, content, NULL);
+}
+
+struct sim_object *sim_store_put_parts(struct sim_store *store,
+    const char *key, size_t len, struct sim_content *content,
+    int64_t part_size)
+{
+	struct parts_md5s md5s = { 0 };
+	unsigned char md5[DIGEST_MD5_SIZE];
+	struct sim_object *o;
+	int64_t at = 0;
+
+	do {
+		int64_t left = content->size - at;
+
+		digest_once(DIGEST_MD5, content->bytes + at,
+		    (size_t)(left < part_size ? left : part_size), md5);
+		md5s_add(&md5s, md5);
+		at += part_size;
+	} while (at < content->size);
+	o = store_put(store, key, len, content, &md5s);
+	free(md5s.bytes);
+	return o;
 }
 
 /*
@@ -626,15 +684,40 @@ static bool get_begin(struct sim_bucket *b, struct sim_request *r)
 	return false;
 }
 
-/* Corruption can be found out only where the ETag is the MD5. It is another
- * one than that of a PUT: two do not undo each other. */
-static void corrupt(struct sim_bucket *b, const struct etag *etag,
+/* Damage can be found out only where the ETag is the MD5, or of parts that
+ * somebody may have cut so, once it is known that ETags are MD5s. */
+static bool is_judged(const struct sim_bucket *b, const struct etag *etag,
+    int64_t size)
+{
+	int64_t sizes[S3_ETAG_SIZES_MAX];
+	int parts = s3_etag_parts(etag);
+
+	if (b->store->etags != SIM_ETAGS_MD5)
+		return false;
+	if (parts == 0)
+		return signature_etag_may_be_md5(etag);
+	return b->judges_parts > 0 &&
+	    s3_etag_sizes(size, parts, b->judges_parts, sizes) > 0;
+}
+
+/* One byte, and another damage each time: what comes twice the same is
+ * believed, and is no accident. Nor does it undo that of a PUT, which is 1. */
+static void corrupt(struct sim_bucket *b, const struct sim_request *r,
     unsigned char *bytes, size_t len)
 {
-	if (b->store->etags == SIM_ETAGS_MD5 && len > 0 &&
-	    signature_etag_may_be_md5(etag) &&
-	    sim_fault(b->sim, FAULT_GET_CORRUPT))
-		bytes[sim_below(b->sim, len)] ^= 2;
+	struct sim_store *store = b->store;
+	const struct etag *etag = r->of.get.if_match;
+	bool parts;
+
+	if (etag == NULL || !is_judged(b, etag, r->content->size))
+		return;
+	parts = s3_etag_parts(etag) > 0;
+	if (!sim_fault(b->sim,
+		parts ? FAULT_GET_CORRUPT_PARTS : FAULT_GET_CORRUPT))
+		return;
+	bytes[sim_below(b->sim, len)] ^=
+	    (unsigned char)(2 + store->damages++ % 254);
+	store->damaged_parts += parts;
 }
 
 static void get_step(struct sim_bucket *b, struct sim_request *r)
@@ -661,7 +744,7 @@ static void get_step(struct sim_bucket *b, struct sim_request *r)
 	}
 	len = piece(b->sim, r->end - r->offset);
 	bytes = alloc_copy(r->content->bytes + r->offset, len);
-	corrupt(b, r->of.get.if_match, bytes, len);
+	corrupt(b, r, bytes, len);
 	r->offset += (int64_t)len;
 	b->usage.bytes_in += (int64_t)len;
 	status = r->of.get.data(r->of.get.arg, bytes, len, &error);
@@ -686,14 +769,15 @@ static void audit_body(struct sim_bucket *b, const char *key, size_t len,
 
 /* An object by the program. */
 static struct sim_object *store_ours(struct sim_bucket *b, const char *key,
-    size_t len, struct sim_content *c, size_t parts, int64_t mtime_ns)
+    size_t len, struct sim_content *c, const struct parts_md5s *md5s,
+    int64_t mtime_ns)
 {
 	struct sim_object *o;
 
 	if (sim_store_find(b->store, key, len) != NULL)
 		sim_broken(b->sim, "replaced the object %s",
 		    sim_text(key, len));
-	o = store_put(b->store, key, len, c, parts);
+	o = store_put(b->store, key, len, c, md5s);
 	o->meta_mtime_ns = mtime_ns;
 	b->store->written_by_program++;
 	return o;
@@ -726,7 +810,7 @@ static struct sim_object *store_body(struct sim_bucket *b,
 		r->body[sim_below(b->sim, (uint64_t)put->size)] ^= 1;
 		c = sim_content_copy(r->body, put->size);
 	}
-	o = store_ours(b, put->key, put->key_len, c, 0, put->mtime_ns);
+	o = store_ours(b, put->key, put->key_len, c, NULL, put->mtime_ns);
 	sim_content_unref(c);
 	return o;
 }
@@ -880,7 +964,7 @@ static const struct sim_part *store_part(struct sim_bucket *b,
 
 	part->number = put->part_number;
 	part->content = sim_content_copy(r->body, put->size);
-	make_etag(b->store, part->content, 0, part->etag, &part->named);
+	make_etag(b->store, part->content, NULL, part->etag, &part->named);
 	return part;
 }
 
@@ -908,7 +992,8 @@ static void part_decide(struct sim_bucket *b, struct sim_request *r)
 
 /* What is completed is what the program says it has sent, part by part. */
 static struct sim_content *join(struct sim_bucket *b,
-    const struct s3_multipart_complete *complete, const struct sim_upload *u)
+    const struct s3_multipart_complete *complete, const struct sim_upload *u,
+    struct parts_md5s *md5s)
 {
 	struct strbuf all = STRBUF_INIT(64 * 1024 * 1024);
 	struct sim_content *c;
@@ -927,6 +1012,7 @@ static struct sim_content *join(struct sim_bucket *b,
 			    part->number, sim_text(u->key, u->len));
 		strbuf_add(&all, part->content->bytes,
 		    (size_t)part->content->size);
+		md5s_add(md5s, part->content->md5);
 	}
 	c = sim_content_copy(all.buf, (int64_t)all.len);
 	strbuf_release(&all);
@@ -936,11 +1022,13 @@ static struct sim_content *join(struct sim_bucket *b,
 static struct sim_object *store_joined(struct sim_bucket *b,
     const struct s3_multipart_complete *complete, struct sim_upload *u)
 {
-	struct sim_content *c = join(b, complete, u);
+	struct parts_md5s md5s = { 0 };
+	struct sim_content *c = join(b, complete, u, &md5s);
 	struct sim_object *o;
 
 	audit_body(b, u->key, u->len, c);
-	o = store_ours(b, u->key, u->len, c, u->count, u->mtime_ns);
+	o = store_ours(b, u->key, u->len, c, &md5s, u->mtime_ns);
+	free(md5s.bytes);
 	sim_content_unref(c);
 	upload_remove(b, u);
 	return o;

@@ -49,6 +49,7 @@ struct sim_store {
 	struct sim *sim;
 	const char *prefix;
 	enum sim_etags etags;
+	bool parts_made_up;         /* ETags of parts are of nothing */
 	bool signs;                 /* wants SHA-256 of payloads */
 	struct sim_object *objects; /* in key order */
 	size_t count, room;
@@ -57,6 +58,8 @@ struct sim_store {
 	struct sim_history history;
 	int64_t written_by_program;
 	struct sim_keys corrupted;  /* of them, not as they were sent */
+	int64_t damages;            /* GETs that arrived damaged, and … */
+	int64_t damaged_parts;      /* … those of objects in parts */
 };
 
 void sim_store_init(struct sim_store *store, struct sim *sim,
@@ -67,6 +70,9 @@ struct sim_object *sim_store_find(struct sim_store *store, const char *key,
 /* What others do. */
 struct sim_object *sim_store_put(struct sim_store *store, const char *key,
     size_t len, struct sim_content *content);
+struct sim_object *sim_store_put_parts(struct sim_store *store,
+    const char *key, size_t len, struct sim_content *content,
+    int64_t part_size);
 void sim_store_remove(struct sim_store *store, const char *key, size_t len);
 
 struct sim_request;
@@ -79,6 +85,9 @@ struct sim_bucket {
 	const struct sim_history *files; /* what may be sent; or NULL */
 	int page_keys;                   /* at most so many; 0: 1 to 4 */
 	unsigned steps;                  /* taken in one wait; 0: 1 to 4 */
+	/* The program knows that ETags are MD5s, and cuts its parts so; 0: it
+	 * does not know. */
+	int64_t judges_parts;
 	struct sim_request **requests;
 	size_t count, room;
 	bool woken;

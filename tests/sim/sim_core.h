@@ -32,6 +32,7 @@ enum sim_fault {
 	FAULT_GET_CUT,
 	FAULT_GET_SIZE, /* another size than was listed */
 	FAULT_GET_CORRUPT,
+	FAULT_GET_CORRUPT_PARTS, /* the same of what was sent in parts */
 	FAULT_GET_RIVAL,      /* another object takes its place just before */
 	FAULT_PUT_CONFLICT,   /* 409: another writer is at it */
 	FAULT_PUT_RIVAL,      /* somebody else was a moment faster */

@@ -423,6 +423,20 @@ static int64_t writes_of(const struct s3_usage *usage)
 	    usage->requests[S3_KIND_ABORT_UPLOAD];
 }
 
+/* See transfer_content.c: what was learned stays with the manifest. */
+static bool etags_are_md5s(struct sim_machine *m)
+{
+	struct strbuf value = STRBUF_INIT(16);
+	struct error err = ERROR_INIT;
+	bool are;
+
+	if (manifest_meta_get(m->manifest, "etag_is_md5", &value, &err) < 0)
+		abort();
+	are = strcmp(strbuf_text(&value), "yes") == 0;
+	strbuf_release(&value);
+	return are;
+}
+
 void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 {
 	const struct s3_usage *usage = &m->bucket.usage;
@@ -434,6 +448,7 @@ void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 	sim_shown_reset(&m->shown);
 	if (m->sim->kill_at != 0)
 		files_take(m, &m->before);
+	m->bucket.judges_parts = etags_are_md5s(m) ? m->pair->part_size : 0;
 	m->transferred = m->noticed = 0;
 	m->stop = 0;
 	m->stopped_ns = 0;
