@@ -97,6 +97,32 @@ mutant one-look-is-enough src/sync/transfer_content.c \
     's/is_lasting\(j, err\) &&//; s/DOUBTS_MIN 3/DOUBTS_MIN 1/'
 mutant nothing-is-recalled src/sync/transfer_content.c \
     's/\tj->known = true;\n//'
+mutant parts-are-not-compared src/sync/transfer_content.c \
+    's/j->verified \|\| j->etag_not_md5 \|\| !j->parts_matter/true/'
+mutant any-size-of-parts-fits src/sync/transfer_content.c \
+    's/found = fits\(j, sizes\[i\], err\)/found = fits(j, sizes[i], err) >= 0/'
+mutant nothing-is-looked-at src/sync/bucket_careful.c \
+    's/if \(capability_protects\(.*?\)\)\)/if (true)/s'
+mutant what-is-seen-is-overwritten src/sync/bucket_careful.c \
+    's/g->if_match == NULL && found != NULL/false/'
+mutant rejected-is-written-at-once src/sync/bucket_careful.c \
+    's/\t\tlook\(g\);\n\t\treturn;/\t\twrite_now(g);\n\t\treturn;/'
+mutant the-condition-is-sent-for-ever src/sync/bucket_careful.c \
+    's/g->sends = !g->rejected && /g->sends = /'
+mutant unknown-is-trusted src/sync/capability.c \
+    's/verdict == CAPABILITY_UNKNOWN && c->trusting/verdict == CAPABILITY_UNKNOWN/'
+mutant ignored-is-trusted src/sync/capability.c \
+    's/return verdict == CAPABILITY_HONOURED \|\|/return verdict != CAPABILITY_REJECTED ||/'
+mutant a-probe-is-for-ever src/sync/capability.c \
+    's/GOOD_FOR_NS : GOOD_FOR_PART_NS\)/INT64_MAX : INT64_MAX)/'
+mutant a-probe-is-not-recorded-first src/sync/probe.c \
+    's/\tif \(record\(p, key, err\) < 0\)\n\t\treturn -1;\n//'
+mutant a-killed-probe-is-left src/sync/probe.c \
+    's/\t\t\tstatus = remove_left\(p, err\);/\t\t\tstatus = record(p, "", err);/'
+mutant a-copy-is-left src/sync/probe.c \
+    's/if \(gone && p->copy_may_be_there\)/if (false)/'
+mutant one-attempt-is-enough src/sync/probe.c \
+    's/(\tcase S3_CHANGED:\n)(\tcase S3_REJECTED:\n\t\treturn CAPABILITY_REJECTED;)/\1\t\treturn CAPABILITY_HONOURED;\n\2/'
 mutant not-read-back src/sync/transfer_content.c \
     's/memcmp\(md5, j->md5, sizeof\(md5\)\) == 0/true/'
 mutant unsettled-is-sent src/sync/transfer_upload.c \

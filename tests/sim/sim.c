@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "sim_machine.h"
 #include "sim_user.h"
 
-#define DEFAULT_RUNS 400
+#define DEFAULT_RUNS 300
+#define A_DAY_NS (25 * 3600 * CLOCK_SECOND) /* longer than any backoff */
+#define A_MONTH_NS (31 * A_DAY_NS) /* longer than a probe is believed */
 #define TWICE_EVERY 10 /* so many worlds are run a second time */
 #define ROUNDS 3       /* within which quiet machines agree */
-#define A_DAY_NS (25 * 3600 * CLOCK_SECOND) /* longer than any backoff */
 
 struct world {
 	struct sim sim;
@@ -32,6 +34,8 @@ struct world {
 	struct sim_machine *running;
 	unsigned busy;      /* per mille of steps at which a user acts */
 	unsigned impatient; /* … at which the program is told to stop */
+	unsigned fickle; /* … of cycles before which the server is another */
+	bool honoured;   /* all conditions are, at all times */
 };
 
 static char *words[] = { (char *)".completed", (char *)".failed" };
@@ -50,6 +54,12 @@ static void set_faults(struct world *w)
 		if (sim_chance(sim, trouble))
 			sim->dials[i].per_mille = rates[sim_below(sim,
 			    sizeof(rates) / sizeof(rates[0]))];
+	if (sim_chance(sim, 500))
+		sim->dials[FAULT_GET_CORRUPT_PARTS].per_mille = 300;
+	if (sim_chance(sim, 300)) {
+		sim->dials[FAULT_PUT_RIVAL].per_mille = 200;
+		sim->dials[FAULT_LOOK_RIVAL].per_mille = 200;
+	}
 	w->busy = (unsigned[]){ 0, 5, 20, 80 }[sim_below(sim, 4)];
 	w->impatient = sim_chance(sim, 200) ? 2 : 0;
 }
@@ -71,6 +81,12 @@ static void killed(void *arg)
 	struct world *w = arg;
 
 	sim_machine_killed(w->running);
+}
+
+static void hear(enum log_level level, const char *line, void *arg)
+{
+	if (level <= LOG_LEVEL_WARNING)
+		sim_event(arg, "log: %s", line);
 }
 
 static void make_pair(struct world *w)
@@ -104,6 +120,31 @@ static void make_parts(struct world *w)
 	w->pair.part_size = 1 + size / 10 + (int64_t)sim_below(sim, (uint64_t)size);
 	w->pair.multipart_threshold = in_parts
 	    ? 1 + (int64_t)sim_below(sim, 2 * (uint64_t)size) : INT64_MAX;
+	w->user.part_size = sim_chance(sim, 700) ? w->pair.part_size : 0;
+	w->store.parts_made_up = sim_chance(sim, 200);
+}
+
+static void draw_conditions(struct world *w)
+{
+	struct sim *sim = &w->sim;
+
+	/* What was found out before is older, to the millisecond. */
+	sim_pass(sim, CLOCK_SECOND);
+	sim_conditions_draw(&w->store.conditions, sim, w->pair.probe);
+	w->honoured &= sim_conditions_are_honoured(&w->store.conditions);
+	sim_pass(sim, CLOCK_SECOND);
+}
+
+static void make_server(struct world *w)
+{
+	struct sim *sim = &w->sim;
+
+	w->pair.probe = !sim_chance(sim, 80);
+	w->store.spoils = sim_chance(sim, 300);
+	w->store.silent_copies = sim_chance(sim, 300);
+	w->fickle = sim_chance(sim, 350) ? 300 : 0;
+	w->honoured = true;
+	draw_conditions(w);
 }
 
 static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
@@ -113,6 +154,7 @@ static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 
 	*w = (struct world){ 0 };
 	sim_init(sim, seed);
+	log_capture(hear, sim);
 	sim->verbose = verbose;
 	sim->world = step;
 	sim->killed = killed;
@@ -123,6 +165,7 @@ static void make(struct world *w, uint64_t seed, const char *dir, bool verbose)
 	    ? SIM_ETAGS_MD5
 	    : (enum sim_etags)sim_below(sim, SIM_ETAGS_COUNT);
 	w->store.signs = sim_chance(sim, 500);
+	make_server(w);
 	sim_user_init(&w->user, &w->store);
 	w->user.settle_ns = w->pair.settle_ns;
 	w->user.large = sim_chance(sim, 500);
@@ -140,6 +183,7 @@ static void unmake(struct world *w)
 	for (size_t i = 0; i < w->machine_count; i++)
 		sim_machine_release(&w->machines[i]);
 	sim_store_release(&w->store);
+	log_capture(NULL, NULL);
 	filter_free(w->filter);
 	sim_release(&w->sim);
 }
@@ -162,10 +206,13 @@ static void trouble(struct world *w)
 
 	for (uint64_t acts = sim_below(sim, 25); acts > 0; acts--)
 		sim_user_act(&w->user);
+	if (sim_chance(sim, w->fickle))
+		draw_conditions(w);
 	sim_pass(sim, (int64_t)sim_below(sim, 100) * CLOCK_SECOND);
 	w->running = m;
 	sim->kill_at =
 	    sim_chance(sim, 300) ? sim->steps + 1 + sim_below(sim, span) : 0;
+	m->kill_probe |= sim->kill_at == 0 && sim_chance(sim, 150);
 	sim_machine_cycle(m, sim_chance(sim, 500), false);
 	if (sim->dead)
 		sim_machine_restart(m);
@@ -177,18 +224,31 @@ static void trouble(struct world *w)
 static void calm(struct world *w)
 {
 	w->sim.world = NULL;
+	for (size_t i = 0; i < w->machine_count; i++)
+		w->machines[i].kill_probe = false;
 	for (int i = 0; i < SIM_FAULT_COUNT; i++)
 		w->sim.dials[i] = (struct sim_dial){ 0 };
-	sim_pass(&w->sim, A_DAY_NS);
+	sim_pass(&w->sim, A_MONTH_NS);
 	for (size_t i = 0; i < w->machine_count; i++)
 		sim_tree_settle(&w->machines[i].tree);
 	sim_user_leave(&w->user);
 	sim_event(&w->sim, "calm");
 }
 
+/* What came in parts that nobody can check must come a second time. */
+static bool wants_more(const struct world *w)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < w->machine_count; i++)
+		moved |= w->machines[i].gets > 0;
+	return moved && (w->store.parts_made_up || w->user.part_size > 0);
+}
+
 static void agree(struct world *w)
 {
-	for (int round = 0; round < ROUNDS; round++)
+	for (int round = 0;
+	     round < ROUNDS || (round == ROUNDS && wants_more(w)); round++)
 		for (size_t i = 0; i < w->machine_count; i++) {
 			sim_pass(&w->sim, A_DAY_NS);
 			sim_machine_cycle(&w->machines[i],
@@ -216,6 +276,48 @@ static void forget(struct world *w)
 	sim_machine_check_converged(m);
 }
 
+/* Servers that honour every condition lose nothing. */
+static void check_losses(struct world *w)
+{
+	for (int i = 0; w->honoured && i < SIM_LOSS_COUNT; i++)
+		if (w->store.losses[i] > 0)
+			sim_broken(&w->sim, "a loss, and all is honoured");
+}
+
+/* That they happened at all is what makes their absence a promise. */
+static struct {
+	int64_t damages, damaged_parts, probes, probes_killed, honoured;
+	int64_t losses[SIM_LOSS_COUNT];
+} counted;
+
+static void count(const struct world *w)
+{
+	counted.damages += w->store.damages;
+	counted.damaged_parts += w->store.damaged_parts;
+	counted.honoured += w->honoured;
+	for (int i = 0; i < SIM_LOSS_COUNT; i++)
+		counted.losses[i] += w->store.losses[i];
+	for (size_t i = 0; i < w->machine_count; i++) {
+		counted.probes += w->machines[i].probes;
+		counted.probes_killed += w->machines[i].probes_killed;
+	}
+}
+
+static void tell_counted(void)
+{
+	printf("# %" PRId64 " downloads arrived damaged, %" PRId64
+	    " of them in parts\n",
+	    counted.damages, counted.damaged_parts);
+	printf("# %" PRId64 " probes, %" PRId64 " of them killed; %" PRId64
+	    " worlds of servers that honour every condition\n",
+	    counted.probes, counted.probes_killed, counted.honoured);
+	printf("# of what others wrote, %" PRId64 " were lost in the window, "
+	    "%" PRId64 " as the server had changed, %" PRId64
+	    " as it was not to be tried\n",
+	    counted.losses[SIM_LOSS_WINDOW], counted.losses[SIM_LOSS_STALE],
+	    counted.losses[SIM_LOSS_UNTRIED]);
+}
+
 /* The hash of all that happened; *broken is "" where every promise held. */
 static uint64_t live(uint64_t seed, const char *dir, bool verbose,
     char broken[1024])
@@ -234,7 +336,9 @@ static uint64_t live(uint64_t seed, const char *dir, bool verbose,
 	}
 	if (is_sound(&w))
 		forget(&w);
+	check_losses(&w);
 	snprintf(broken, 1024, "%s", w.sim.broken);
+	count(&w);
 	unmake(&w);
 	return w.sim.hash;
 }
@@ -339,6 +443,7 @@ int main(int argc, char **argv)
 		runs = seed != 0 ? 1 : DEFAULT_RUNS;
 	ok(try_seeds(seed != 0 ? seed : 1, runs, made, verbose),
 	    "in each world every promise is kept");
+	tell_counted();
 	printf("1..%d\n", tests_run);
 	rmdir(made);
 	return tests_failed > 0;

@@ -32,9 +32,11 @@ enum sim_fault {
 	FAULT_GET_CUT,
 	FAULT_GET_SIZE, /* another size than was listed */
 	FAULT_GET_CORRUPT,
+	FAULT_GET_CORRUPT_PARTS, /* the same of what was sent in parts */
 	FAULT_GET_RIVAL,      /* another object takes its place just before */
 	FAULT_PUT_CONFLICT,   /* 409: another writer is at it */
 	FAULT_PUT_RIVAL,      /* somebody else was a moment faster */
+	FAULT_LOOK_RIVAL,     /* … just before it is looked what is there */
 	FAULT_PUT_LOST_REPLY, /* stored, reported as failed */
 	FAULT_PUT_SELF_412,   /* stored, reply lost, the retry finds it there */
 	FAULT_PUT_CORRUPT,    /* the server stores something else */

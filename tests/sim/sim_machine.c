@@ -10,10 +10,16 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "manifest/resume.h"
+#include "sync/bucket_careful.h"
+#include "sync/probe.h"
 #include "sync/transfer.h"
 
 #define STOP_MAX_NS (5 * CLOCK_SECOND)
 #define FILE_MAX_SIZE (256 * 1024 * 1024)
+#define META_MAX 4096
+#define BELIEVED_NS (30 * 24 * 3600 * CLOCK_SECOND)
+#define PROBE_STEPS 60 /* about so many does a probe take */
+#define SERVER "http://sim/bucket"
 
 /*
  * The files of a manifest
@@ -79,6 +85,7 @@ static void files_remove(const struct sim_machine *m)
 	}
 }
 
+/* Whoever begins anew knows what the manifest knows. */
 static void open_manifest(struct sim_machine *m)
 {
 	struct error err = ERROR_INIT;
@@ -87,6 +94,7 @@ static void open_manifest(struct sim_machine *m)
 		fprintf(stderr, "sim_machine: %s\n", err.text);
 		abort();
 	}
+	m->capability = (struct capability){ .probed_ns = 0 };
 }
 
 void sim_machine_init(struct sim_machine *m, const struct sim_pair *pair,
@@ -95,11 +103,13 @@ void sim_machine_init(struct sim_machine *m, const struct sim_pair *pair,
 	*m = (struct sim_machine){ .sim = store->sim, .pair = pair };
 	snprintf(m->path, sizeof(m->path), "%s", path);
 	sim_tree_init(&m->tree, m->sim);
-	sim_bucket_init(&m->bucket, store);
-	m->tree.shown = m->bucket.shown = &m->shown;
+	sim_bucket_init(&m->bare, store);
+	m->tree.shown = m->bare.shown = &m->shown;
 	m->tree.objects = &store->history;
 	m->tree.slow_ns = pair->settle_ns * 9 / 10;
-	m->bucket.files = &m->tree.history;
+	m->bare.files = &m->tree.history;
+	m->bare.capability = &m->capability;
+	m->bucket = bucket_careful_new(&m->bare.base, &m->capability);
 	files_remove(m);
 	open_manifest(m);
 }
@@ -111,7 +121,7 @@ void sim_machine_release(struct sim_machine *m)
 	files_release(&m->before);
 	files_release(&m->killed);
 	sim_shown_reset(&m->shown);
-	sim_bucket_release(&m->bucket);
+	m->bucket->ops->free(m->bucket);
 	sim_tree_release(&m->tree);
 }
 
@@ -124,10 +134,101 @@ void sim_machine_killed(struct sim_machine *m)
 	files_take(m, &m->killed);
 }
 
+/* What a manifest has under ${name}. */
+static char *meta_text(struct sim_machine *m, const char *name)
+{
+	struct strbuf value = STRBUF_INIT(META_MAX);
+	struct error err = ERROR_INIT;
+
+	if (manifest_meta_get(m->manifest, name, &value, &err) < 0)
+		abort();
+	strbuf_adds(&value, "");
+	return strbuf_detach(&value);
+}
+
+/* What a probe has made, and is not named by a record ("KEY UPLOAD-ID") that
+ * the next cycle cleans up by. */
+static bool is_recorded(const char *record, const char *key, size_t len,
+    const char *upload_id)
+{
+	size_t key_len = strcspn(record, " ");
+
+	return key_len > 0 && len >= key_len &&
+	    memcmp(record, key, key_len) == 0 &&
+	    (upload_id == NULL ||
+		(record[key_len] == ' ' &&
+		    strcmp(record + key_len + 1, upload_id) == 0));
+}
+
+static void check_left(struct sim_machine *m, bool *stray, const char *record,
+    const char *key, size_t len, const char *upload_id, bool lost)
+{
+	if (*stray || !sim_conditions_probe_key(key, len) ||
+	    is_recorded(record, key, len, upload_id))
+		return;
+	*stray = true;
+	/* A second probe takes the record's place, though what the first one
+	 * left could not be removed. */
+	if (!lost && m->probes < 2)
+		sim_broken(m->sim, "a probe has left %s%s, and no record of it",
+		    upload_id != NULL ? "an upload of " : "",
+		    sim_text(key, len));
+}
+
+/* All that this machine's probes have left is on record. ${lost}: but for
+ * what was lost with the manifest. */
+static void check_probe_keys(struct sim_machine *m, bool lost)
+{
+	struct sim_store *store = m->bare.store;
+	char *record = meta_text(m, "probe");
+
+	for (size_t i = 0; i < store->count; i++) {
+		struct sim_object *o = &store->objects[i];
+
+		if (o->by == &m->bare)
+			check_left(m, &o->stray, record, o->key, o->len, NULL,
+			    lost);
+	}
+	for (size_t i = 0; i < store->upload_count; i++) {
+		struct sim_upload *u = store->uploads[i];
+
+		if (u->by == &m->bare)
+			check_left(m, &u->stray, record, u->key, u->len,
+			    u->id, lost);
+	}
+	free(record);
+}
+
+/* In the end nothing is left, but for what nobody could know of. */
+static void check_no_probe_keys(struct sim_machine *m)
+{
+	const struct sim_store *store = m->bare.store;
+	char *record = meta_text(m, "probe");
+
+	for (size_t i = 0; i < store->count; i++) {
+		const struct sim_object *o = &store->objects[i];
+
+		if (sim_conditions_probe_key(o->key, o->len) && !o->stray)
+			sim_broken(m->sim, "%s is left of a probe",
+			    sim_text(o->key, o->len));
+	}
+	for (size_t i = 0; i < store->upload_count; i++) {
+		const struct sim_upload *u = store->uploads[i];
+
+		if (sim_conditions_probe_key(u->key, u->len) && !u->stray)
+			sim_broken(m->sim, "an upload of %s is left of a probe",
+			    sim_text(u->key, u->len));
+	}
+	if (*record != '\0')
+		sim_broken(m->sim, "a probe's keys are still on record");
+	free(record);
+}
+
 /* A process that dies loses what it had not committed; a power loss may
  * lose commits, too: here, those of the whole cycle. */
 void sim_machine_restart(struct sim_machine *m)
 {
+	const struct sim_files *files = NULL;
 	struct sim *sim = m->sim;
 
 	manifest_close(m->manifest);
@@ -135,11 +236,14 @@ void sim_machine_restart(struct sim_machine *m)
 	if (sim_chance(sim, 300))
 		sim_tree_lose_power(&m->tree);
 	if (!sim_chance(sim, 50))
-		files_put(m, sim_chance(sim, 200) ? &m->before : &m->killed);
+		files = sim_chance(sim, 200) ? &m->before : &m->killed;
+	if (files != NULL)
+		files_put(m, files);
 	sim->dead = false;
 	sim->kill_at = 0;
 	open_manifest(m);
 	sim_event(sim, "started again");
+	check_probe_keys(m, files != &m->killed);
 	sim_machine_check_truth(m);
 }
 
@@ -206,7 +310,7 @@ static struct sim_model model_of(struct sim_machine *m)
 {
 	return (struct sim_model){
 		.tree = &m->tree,
-		.store = m->bucket.store,
+		.store = m->bare.store,
 		.filter = m->pair->filter,
 		.done_suffixes = &m->pair->done_suffixes,
 	};
@@ -244,7 +348,7 @@ static struct survey_request request_of(struct sim_machine *m)
 {
 	return (struct survey_request){
 		.tree = &m->tree.base,
-		.bucket = &m->bucket.base,
+		.bucket = m->bucket,
 		.manifest = m->manifest,
 		.filter = m->pair->filter,
 		.done_suffixes = &m->pair->done_suffixes,
@@ -306,6 +410,15 @@ static int survey(struct sim_machine *m, bool exact,
 	return status;
 }
 
+static bool is_wanted(const struct survey_result *found,
+    struct sim_machine *m)
+{
+	struct error err = ERROR_INIT;
+
+	return found->up + found->down > 0 ||
+	    manifest_resume_any(m->manifest, &err) != 0;
+}
+
 static int transfer(struct sim_machine *m, bool patient,
     const struct survey_result *found, struct error *err)
 {
@@ -317,7 +430,7 @@ static int transfer(struct sim_machine *m, bool patient,
 	};
 	const struct transfer_request request = {
 		.tree = &m->tree.base,
-		.bucket = &m->bucket.base,
+		.bucket = m->bucket,
 		.manifest = m->manifest,
 		.jobs = m->pair->jobs,
 		.settle_ns = m->pair->settle_ns,
@@ -332,6 +445,8 @@ static int transfer(struct sim_machine *m, bool patient,
 	struct transfer_result result;
 	int status;
 
+	if (!is_wanted(found, m))
+		return 0;
 	status = transfer_run(&request, &result, err);
 	if (result.uploaded + result.downloaded != m->transferred)
 		sim_broken(m->sim, "transfers are not counted right");
@@ -339,6 +454,74 @@ static int transfer(struct sim_machine *m, bool patient,
 		sim_broken(m->sim, "more was transferred than planned");
 	if (result.stopped && m->stopped_ns == 0)
 		sim_broken(m->sim, "stopped unasked");
+	return status;
+}
+
+/* While what an earlier probe has left cannot be removed, there is no other. */
+static void check_age(struct sim_machine *m)
+{
+	const struct capability *c = &m->capability;
+	char *record = meta_text(m, "probe");
+
+	if (*record == '\0' && c->probed_ns != 0 && m->pair->probe &&
+	    m->sim->wall_ns - c->probed_ns > BELIEVED_NS + CLOCK_SECOND)
+		sim_broken(m->sim, "a probe is believed for too long");
+	free(record);
+}
+
+/* What was found out about the server is so, and is what the manifest says. */
+static void check_capability(struct sim_machine *m)
+{
+	const struct capability *c = &m->capability;
+	const char *wrong =
+	    sim_conditions_contradict(&m->bare.store->conditions, c);
+	struct capability recorded = { .probed_ns = 0 };
+	struct error err = ERROR_INIT;
+
+	if (wrong != NULL)
+		sim_broken(m->sim, "the probe was wrong: %s", wrong);
+	if (m->sim->dead || c->doubted || !m->pair->probe)
+		return;
+	if (probe_recall(m->manifest, SERVER, &recorded, &err) < 0)
+		abort();
+	if (memcmp(recorded.verdicts, c->verdicts, sizeof(c->verdicts)) != 0)
+		sim_broken(m->sim, "what was probed is not what is recorded");
+}
+
+/* The transfers, between what must be known before the first write and what
+ * the last one has taught. */
+static int write_and_read(struct sim_machine *m, bool patient,
+    const struct survey_result *found, struct error *err)
+{
+	const struct probe_request probe = {
+		.bucket = &m->bare.base,
+		.manifest = m->manifest,
+		.of = SERVER,
+		.writes = found->up > 0,
+		.allowed = m->pair->probe,
+		.stop = &m->stop,
+	};
+	const int64_t deletes = m->bare.usage.requests[S3_KIND_DELETE];
+	int status;
+
+	if (m->kill_probe && probe.writes) {
+		m->kill_probe = false;
+		m->sim->kill_at =
+		    m->sim->steps + 1 + sim_below(m->sim, PROBE_STEPS);
+	}
+	status = probe_run(&probe, &m->capability, err);
+	if (m->bare.usage.requests[S3_KIND_DELETE] > deletes) {
+		m->probes++;
+		m->probes_killed += m->sim->dead;
+	}
+	if (status == 0 && probe.writes) {
+		check_age(m);
+		check_capability(m);
+	}
+	if (status == 0)
+		status = transfer(m, patient, found, err);
+	if (status == 0)
+		status = probe_end(&probe, &m->capability, err);
 	return status;
 }
 
@@ -378,10 +561,11 @@ static void check_temps(struct sim_machine *m)
 static void check_tidy(struct sim_machine *m)
 {
 	check_temps(m);
+	check_probe_keys(m, false);
 	if (m->tree.open_readers != 0 || m->tree.open_writers != 0)
 		sim_broken(m->sim, "files were left open");
-	for (size_t i = 0; i < m->bucket.count; i++)
-		if (!sim_bucket_is_listing(&m->bucket, i))
+	for (size_t i = 0; i < m->bare.count; i++)
+		if (!sim_bucket_is_listing(&m->bare, i))
 			sim_broken(m->sim, "a transfer was left behind");
 	if (m->stopped_ns != 0 && m->sim->mono_ns - m->stopped_ns > STOP_MAX_NS)
 		sim_broken(m->sim, "it took more than 5 s to stop");
@@ -403,7 +587,7 @@ static void run(struct sim_machine *m, bool patient, bool exact)
 		abort();
 	status = survey(m, exact, &found, &err);
 	if (status == 0)
-		status = transfer(m, patient, &found, &err);
+		status = write_and_read(m, patient, &found, &err);
 	if (status < 0 && err.kind == ERROR_NONE)
 		sim_broken(m->sim, "failed without saying why");
 	sim_event(m->sim, "cycle: %s", status < 0 ? err.text : "done");
@@ -417,23 +601,38 @@ static void run(struct sim_machine *m, bool patient, bool exact)
 static int64_t writes_of(const struct s3_usage *usage)
 {
 	return usage->requests[S3_KIND_PUT] +
+	    usage->requests[S3_KIND_DELETE] + usage->requests[S3_KIND_COPY] +
 	    usage->requests[S3_KIND_CREATE_UPLOAD] +
 	    usage->requests[S3_KIND_UPLOAD_PART] +
 	    usage->requests[S3_KIND_COMPLETE_UPLOAD] +
 	    usage->requests[S3_KIND_ABORT_UPLOAD];
 }
 
+/* See transfer_content.c: what was learned stays with the manifest. */
+static bool etags_are_md5s(struct sim_machine *m)
+{
+	char *value = meta_text(m, "etag_is_md5");
+	bool are = strcmp(value, "yes") == 0;
+
+	free(value);
+	return are;
+}
+
 void sim_machine_cycle(struct sim_machine *m, bool patient, bool exact)
 {
-	const struct s3_usage *usage = &m->bucket.usage;
+	const struct s3_usage *usage = &m->bare.usage;
 	const int64_t gets = usage->requests[S3_KIND_GET];
 	const int64_t puts = writes_of(usage);
 
 	/* What the last cycle left is not of this one. */
-	m->bucket.base.ops->abort_all(&m->bucket.base);
+	m->bucket->ops->abort_all(m->bucket);
 	sim_shown_reset(&m->shown);
-	if (m->sim->kill_at != 0)
+	if (m->sim->kill_at != 0 || m->kill_probe)
 		files_take(m, &m->before);
+	m->bare.judges_parts = etags_are_md5s(m) ? m->pair->part_size : 0;
+	/* Who runs once is another process each time. */
+	if (patient)
+		m->capability = (struct capability){ .probed_ns = 0 };
 	m->transferred = m->noticed = 0;
 	m->stop = 0;
 	m->stopped_ns = 0;
@@ -456,7 +655,7 @@ static void check_row(struct sim_machine *m, const struct sim_row *row)
 	const struct sim_content *here = sim_history_local(&m->tree.history,
 	    row->key, row->len, &row->base_local);
 	const struct sim_content *there = sim_history_remote(
-	    &m->bucket.store->history, row->key, row->len, &row->base_remote);
+	    &m->bare.store->history, row->key, row->len, &row->base_remote);
 
 	if (here == NULL || there == NULL)
 		sim_broken(m->sim, "the base of %s never was %s",
@@ -513,5 +712,6 @@ void sim_machine_check_converged(struct sim_machine *m)
 	sim_table_release(&table);
 	if (m->tree.temp_count > 0 || manifest_resume_any(m->manifest, &err))
 		sim_broken(m->sim, "a transfer is still to be gone on with");
+	check_no_probe_keys(m);
 	check_idle(m);
 }

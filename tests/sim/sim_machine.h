@@ -28,23 +28,29 @@ struct sim_pair { /* the options of the pair, for all machines alike */
 	int64_t settle_ns;
 	size_t jobs;
 	int64_t multipart_threshold, part_size;
+	bool probe; /* it may be tried what the server does */
 };
 
 struct sim_machine {
 	struct sim *sim;
 	const struct sim_pair *pair;
 	struct sim_tree tree;
-	struct sim_bucket bucket;
+	struct sim_bucket bare;
+	struct capability capability;
+	struct bucket *bucket; /* a careful one, around it */
 	struct sim_shown shown;
 	struct manifest *manifest;
 	char path[PATH_MAX];
 	struct sim_files before; /* when the cycle began */
 	struct sim_files killed; /* when the machine was killed */
+	bool kill_probe; /* in the next cycle that begins one */
 	volatile sig_atomic_t stop;
 	int64_t stopped_ns; /* mono; 0: was not asked to */
 	/* Of the last cycle: */
 	int64_t transferred, noticed, gets, puts;
 	bool complete; /* the survey was */
+	/* Ever: */
+	int64_t probes, probes_killed;
 };
 
 /* ${path} is where the manifest goes. */

@@ -6,6 +6,8 @@
 
 #include "base/path.h"
 
+#define PARTS_MAX 100
+
 #define NAME_255                                                           \
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
@@ -248,6 +250,33 @@ void sim_user_act_on_tree(struct sim_user *user, struct sim_tree *t)
  * Acts on the bucket
  */
 
+/* In the size of the program's own parts, in one that others use, or in one
+ * that nobody can guess. */
+static int64_t some_cut(struct sim_user *user, int64_t size)
+{
+	struct sim *sim = user->sim;
+	int64_t least = (size + PARTS_MAX - 1) / PARTS_MAX;
+	int64_t parts = 1 + (int64_t)sim_below(sim, 4);
+	int64_t cut;
+
+	if (sim_chance(sim, 500))
+		cut = user->part_size;
+	else if (sim_chance(sim, 500))
+		cut = (size + parts - 1) / parts;
+	else
+		cut = 1 + (int64_t)sim_below(sim, (uint64_t)size);
+	return cut > least ? cut : least;
+}
+
+static struct sim_object *upload(struct sim_user *user,
+    const struct sim_key *key, struct sim_content *c)
+{
+	if (user->part_size > 0 && c->size > 0 && sim_chance(user->sim, 700))
+		return sim_store_put_parts(user->store, key->bytes, key->len,
+		    c, some_cut(user, c->size));
+	return sim_store_put(user->store, key->bytes, key->len, c);
+}
+
 void sim_user_act_on_store(struct sim_user *user)
 {
 	struct sim *sim = user->sim;
@@ -262,7 +291,7 @@ void sim_user_act_on_store(struct sim_user *user)
 	}
 	c = key->bytes[key->len - 1] == '/' ? sim_content_new(0, 0)
 					    : some_content(user);
-	o = sim_store_put(user->store, key->bytes, key->len, c);
+	o = upload(user, key, c);
 	o->archived = sim_chance(sim, 50);
 	if (sim_chance(sim, 200))
 		o->meta_mtime_ns = sim->wall_ns - CLOCK_SECOND;

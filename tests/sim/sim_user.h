@@ -21,6 +21,7 @@ struct sim_user {
 	size_t key_count;
 	int64_t settle_ns; /* no writer pauses for longer */
 	bool large;        /* contents that are streamed, too */
+	int64_t part_size; /* of the program's own; 0: nobody uses parts */
 };
 
 /* Chooses keys; the trees are the caller's to add. */
