@@ -196,18 +196,26 @@ static void judge(struct guarded *g, const struct s3_object *found)
 		write_now(g);
 }
 
-/* The first key that begins with this one is this one, if it is there. */
-static const struct s3_object *find(const struct guarded *g,
+/* Does the page speak of what was asked? */
+static bool begins_with_key(const struct guarded *g,
     const struct s3_page *page)
 {
 	size_t prefix_len = g->bucket->base.prefix_len;
 	const struct s3_object *first = page->objects;
 
-	if (page->count == 0 || first->key_len != prefix_len + g->key_len ||
-	    memcmp(first->key, g->bucket->base.prefix, prefix_len) != 0 ||
-	    memcmp(first->key + prefix_len, g->key, g->key_len) != 0)
-		return NULL;
-	return first;
+	return first->key_len >= prefix_len + g->key_len &&
+	    memcmp(first->key, g->bucket->base.prefix, prefix_len) == 0 &&
+	    memcmp(first->key + prefix_len, g->key, g->key_len) == 0;
+}
+
+/* The first key that begins with this one is this one, if it is there. */
+static const struct s3_object *find(const struct guarded *g,
+    const struct s3_page *page)
+{
+	size_t len = g->bucket->base.prefix_len + g->key_len;
+
+	return page->count > 0 && page->objects->key_len == len ? page->objects
+								: NULL;
 }
 
 static void list_done(void *arg, const struct s3_result *result,
@@ -221,6 +229,10 @@ static void list_done(void *arg, const struct s3_result *result,
 		error_prefix(&failed.error, "cannot look what is there before "
 		    "the write");
 		end(g, &failed);
+	} else if (page->count > 0 && !begins_with_key(g, page)) {
+		end_as(g, S3_FAILED, ERROR_REMOTE,
+		    "cannot look what is there before the write: the server "
+		    "lists something else");
 	} else if (page->count > 0 || !page->truncated) {
 		judge(g, find(g, page));
 	} else if (page->token == NULL || ++g->pages > EMPTY_PAGES_MAX) {

@@ -338,7 +338,7 @@ static bool remove_all(struct probe *p)
 	return gone;
 }
 
-/* What cannot be removed now stays recorded, for the next cycle. */
+/* 1: what cannot be removed now stays recorded, for the next cycle. */
 static int remove_left(struct probe *p, struct error *err)
 {
 	if (remove_all(p))
@@ -346,10 +346,10 @@ static int remove_left(struct probe *p, struct error *err)
 	log_warning("cannot remove %s%s, which a probe has left: %s; the next "
 	    "cycle tries again", p->request->bucket->prefix, p->key,
 	    p->error.text);
-	return 0;
+	return 1;
 }
 
-/* After a kill: from the record. */
+/* After a kill: from the record. 1: it is still needed. */
 static int clean_up(struct probe *p, struct error *err)
 {
 	struct strbuf left = STRBUF_INIT(META_MAX);
@@ -493,6 +493,9 @@ static enum s3_outcome attempt(struct probe *p, enum capability_write write,
 	}
 	if (outcome == S3_DONE)
 		is_there_now(p);
+	else if (outcome == S3_FAILED &&
+	    (p->http_status == 0 || p->http_status >= 500))
+		p->there = false; /* or it is, as something else */
 	return outcome;
 }
 
@@ -723,14 +726,15 @@ int probe_run(const struct probe_request *request, struct capability *c,
     struct error *err)
 {
 	struct probe p = { .request = request };
-	int status = clean_up(&p, err);
+	int left = clean_up(&p, err);
+	int status = left < 0 ? -1 : 0;
 
 	if (status == 0 && request->writes) {
 		c->trusting = !request->allowed;
 		if (!c->doubted)
 			status = probe_recall(request->manifest, request->of, c,
 			    err);
-		if (status == 0 && request->allowed &&
+		if (status == 0 && left == 0 && request->allowed &&
 		    capability_is_due(c, clock_wall_ns())) {
 			p = (struct probe){ .request = request };
 			status = probe(&p, c, err);

@@ -569,7 +569,8 @@ static void take_sent(struct job *j, int number)
 static void take_recorded(struct job *j)
 {
 	for (int i = 0; i < j->parts->count; i++)
-		if (j->parts->items[i].etag.len > 0)
+		if (j->parts->items[i].state == PART_WANTED &&
+		    j->parts->items[i].etag.len > 0)
 			take_sent(j, i + 1);
 }
 

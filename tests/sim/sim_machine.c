@@ -167,9 +167,7 @@ static void check_left(struct sim_machine *m, bool *stray, const char *record,
 	    is_recorded(record, key, len, upload_id))
 		return;
 	*stray = true;
-	/* A second probe takes the record's place, though what the first one
-	 * left could not be removed. */
-	if (!lost && m->probes < 2)
+	if (!lost)
 		sim_broken(m->sim, "a probe has left %s%s, and no record of it",
 		    upload_id != NULL ? "an upload of " : "",
 		    sim_text(key, len));

@@ -49,6 +49,7 @@ struct server {
 	int dead_from;   /* nor does any from the n-th on; 0: none */
 	int refuses_at;  /* the n-th ends all */
 	int empty_pages; /* that come first */
+	bool lists_all;  /* whatever the prefix */
 	void (*before)(struct server *s); /* the next request; once */
 	bool wants_none; /* PUTs of objects fail, whatever is asked */
 	bool signs;
@@ -326,7 +327,8 @@ static inline struct s3_page *server_page(struct server *s,
 		const struct server_object *o = &s->objects[i];
 
 		if (o->key[0] != '\0' &&
-		    strncmp(o->key, list->prefix, list->prefix_len) == 0 &&
+		    (s->lists_all || strncmp(o->key, list->prefix,
+		        list->prefix_len) == 0) &&
 		    (first == NULL || strcmp(o->key, first->key) < 0))
 			first = o;
 	}

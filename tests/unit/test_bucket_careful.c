@@ -317,6 +317,17 @@ static void empty_pages_are_no_answer(void **state)
 	assert_int_equal(put_new(), S3_FAILED);
 }
 
+static void what_was_not_asked_for_is_no_answer(void **state)
+{
+	(void)state;
+	is(CAPABILITY_PUT, CAPABILITY_NEW, CAPABILITY_IGNORED);
+	server_write(server, "a", 1);
+	server->lists_all = true;
+	assert_int_equal(put_new(), S3_FAILED);
+	asked("LIST k\n");
+	assert_non_null(strstr(error.text, "lists something else"));
+}
+
 /* The MD5 comes with parts where nobody looks at their SHA-256, and takes its
  * place where that need not be signed. */
 static void parts_are_checked_with_what_the_server_looks_at(void **state)
@@ -388,6 +399,7 @@ int main(void)
 		TEST(a_condition_that_works_after_all_raises_doubt),
 		TEST(without_a_look_nothing_is_written),
 		TEST(empty_pages_are_no_answer),
+		TEST(what_was_not_asked_for_is_no_answer),
 		TEST(parts_are_checked_with_what_the_server_looks_at),
 		TEST(writes_without_a_condition_are_not_held_up),
 		TEST(all_ends_when_it_is_told_to),

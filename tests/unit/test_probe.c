@@ -406,6 +406,23 @@ static void what_a_killed_probe_left_is_removed_by_the_next(void **state)
 	}
 }
 
+/* Else its record would take the place of the other's. */
+static void while_something_is_left_no_probe_begins(void **state)
+{
+	(void)state;
+	server->dead_from = 3;
+	run_anew(0);
+	forget_record();
+	server->dead_from = 1;
+	run_anew(0);
+	assert_int_equal(server->requests, 1);
+	assert_true(meta_holds("probe", ".s3sync/probe-"));
+	server->dead_from = 0;
+	run_anew(0);
+	assert_int_equal(server->requests, 2 + REQUESTS);
+	nothing_is_left();
+}
+
 static void only_a_probes_own_keys_are_removed(void **state)
 {
 	static const char *const records[] = { FOREIGN, "photo.jpg",
@@ -570,6 +587,7 @@ int main(void)
 		PROBE(a_doubted_record_is_renewed),
 		PROBE(a_lost_answer_leaves_nothing_behind),
 		PROBE(what_a_killed_probe_left_is_removed_by_the_next),
+		PROBE(while_something_is_left_no_probe_begins),
 		PROBE(only_a_probes_own_keys_are_removed),
 		PROBE(what_cannot_be_removed_is_told_and_tried_again),
 		PROBE(who_is_stopped_cleans_up),
