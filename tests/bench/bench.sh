@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: MIT
 # Measures what the design promises, side by side with others, in one run.
 #
-#   tests/bench/bench.sh [cycle] [small] [large] [tls]     (all)
+#   tests/bench/bench.sh [cycle] [small] [large] [link] [tls]     (all)
 #
 #   KEYS="10000 100000 1000000"   sizes of the no-change cycle
 #   FILES=20000                   small files (4 KB)
 #   LARGE_MIB=2048                one large file; 16 of a 16th of it
+#   LINKS="1gbit 2500mbit"        rates at which link does what large does
 #   BENCH_ENDPOINT=URL            a real server for small and large (keys
 #                                 testkey, testsecret) instead of s3testd
 #   BENCH_DIR=DIR                 where it works
+#   OTHERS="rclone s5cmd aws"     in small and large, where they are installed
 #
 # CPU is user + system time of the client's process; memory is its peak.
 set -u
 bin=${S3SYNC_BIN:-$PWD}
 runs=${RUNS:-3}
+others=${OTHERS-rclone s5cmd aws}
 work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/s3sync-bench.XXXXXX")
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 unset AWS_CA_BUNDLE AWS_ENDPOINT_URL AWS_PROFILE AWS_SESSION_TOKEN
@@ -168,7 +171,7 @@ bench_small() {
 	remote=s3://bench/ours/ state=$work/up.db
 	ours
 	row s3sync "$files"
-	for tool in rclone s5cmd aws; do
+	for tool in $others; do
 		! have $tool || { small_up $tool && row $tool "$files"; }
 	done
 	echo " down"
@@ -177,7 +180,7 @@ bench_small() {
 	ours
 	row s3sync "$files"
 	diff -r -x .s3sync "$work/up" "$work/down" || exit 1
-	for tool in rclone s5cmd aws; do
+	for tool in $others; do
 		! have $tool || { small_down $tool && row $tool "$files"; }
 	done
 	rm -rf "$work/up" "$work"/down*
@@ -203,36 +206,51 @@ small_down() {
 	esac
 }
 
-# all_by_curl up|down COUNT: as many transfers at once, unsigned payload; what
-# comes down is brought to the disk, as s3sync does.
+# all_by_curl up|signed-up|down COUNT: as many transfers at once; up with an
+# unsigned payload, which nothing checks, or with its SHA-256, as s3sync sends
+# it. What comes down is brought to the disk, as s3sync does.
 all_by_curl() {
-	local i
+	local i pid pids=()
 	for i in $(seq "$2"); do
-		if [ "$1" = up ]; then
-			curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
-			    --user testkey:testsecret -H 'Expect:' \
-			    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-			    -T "$work/src/f$i" "$endpoint/bench/curl/f$i" &
+		if [ "$1" != down ]; then
+			upload_by_curl "$1" "$i" &
 		else
 			curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
 			    --user testkey:testsecret \
 			    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
 			    -o "$work/curl/f$i" "$endpoint/bench/curl/f$i" &
 		fi
+		pids+=($!)
 	done
-	wait
-	[ "$1" = up ] || sync "$work"/curl/*
+	for pid in "${pids[@]}"; do
+		wait "$pid" || return
+	done
+	[ "$1" != down ] || sync "$work"/curl/*
 }
-export -f all_by_curl
+upload_by_curl() { # up|signed-up NUMBER
+	local payload=UNSIGNED-PAYLOAD
+	[ "$1" = up ] ||
+	    payload=$(openssl sha256 -r "$work/src/f$2" | cut -d' ' -f1)
+	curl -sSfk --speed-limit 1 --speed-time 20 \
+	    --aws-sigv4 aws:amz:us-east-1:s3 --user testkey:testsecret \
+	    -H "x-amz-content-sha256: $payload" \
+	    -T "$work/src/f$2" "$endpoint/bench/curl/f$2"
+}
+export -f all_by_curl upload_by_curl
 
-# large_by TOOL up|down COUNT: into bench/TOOL, from there to $work/TOOL.
+# large_by TOOL up|signed-up|down COUNT: into bench/TOOL, from there to
+# $work/TOOL.
 large_by() {
 	local tool=$1 direction=$2
 	mkdir -p "$work/$tool"
 	case $tool-$direction in
-	s3sync-up)
-		root=$work/src state=$work/up.db remote=s3://bench/s3sync/
-		rm -rf "$root/.s3sync" "$state"*
+	s3sync-up) # by a pair that knows its server, as all but the first do
+		root=$work/ours state=$work/up.db remote=s3://bench/s3sync/
+		rm -rf "$root" "$state"*
+		mkdir "$root"
+		echo "$RANDOM" >"$root/small"
+		ours
+		ln "$work"/src/f* "$root"
 		ours
 		;;
 	s3sync-down)
@@ -259,8 +277,7 @@ large_by() {
 
 # large_case COUNT MIB: rows for each tool; ours against curl by the median.
 large_case() {
-	local count=$1 mib=$2 direction tool i mine theirs
-	local gib
+	local count=$1 mib=$2 direction tool i mine theirs signed gib
 	gib=$(calc "$count * $mib / 1024" %.3f)
 	rm -rf "$work/src"
 	mkdir "$work/src"
@@ -268,7 +285,7 @@ large_case() {
 		head -c $((mib << 20)) /dev/urandom >"$work/src/f$i"
 	done
 	for direction in up down; do
-		mine=() theirs=()
+		mine=() theirs=() signed=()
 		for i in $(seq "$runs"); do
 			[ "$direction" = down ] || clear_bucket
 			rm -rf "$work/s3sync" "$work/curl"
@@ -278,19 +295,29 @@ large_case() {
 			large_by curl $direction "$count"
 			theirs+=("$wall")
 			[ "$i" != 1 ] || large_row curl
+			[ "$direction" = up ] || continue
+			large_by curl signed-up "$count"
+			signed+=("$wall")
 		done
-		printf ' %s %d × %d MiB %-4s rate of s3sync against curl: %s (medians: %s s, %s s)\n' \
-		    "$scheme" "$count" "$mib" $direction \
-		    "$(calc "$(median "${theirs[@]}") / $(median "${mine[@]}")")" \
-		    "$(median "${mine[@]}")" "$(median "${theirs[@]}")"
+		large_ratio curl "${theirs[@]}"
+		[ "$direction" = down ] ||
+		    large_ratio "curl with its payload signed" "${signed[@]}"
 		[ "$direction" = up ] ||
-		    diff -r -x .s3sync "$work/src" "$work/s3sync" || exit 1
-		for tool in rclone s5cmd aws; do
+		    diff -r -x .s3sync "$work/ours" "$work/s3sync" || exit 1
+		for tool in $others; do
 			! have $tool || { large_by $tool $direction "$count" &&
 			    large_row $tool; }
 		done
 	done
-	rm -rf "$work/src" "$work"/{s3sync,curl,rclone,aws,s5cmd}
+	rm -rf "$work"/{src,ours,s3sync,curl,rclone,aws,s5cmd}
+}
+large_ratio() { # NAME SECONDS...
+	local name=$1
+	shift
+	printf ' %s %d × %d MiB %-4s rate of s3sync against %s: %s (medians: %s s, %s s)\n' \
+	    "$scheme" "$count" "$mib" "$direction" "$name" \
+	    "$(calc "$(median "$@") / $(median "${mine[@]}")")" \
+	    "$(median "${mine[@]}")" "$(median "$@")"
 }
 large_row() {
 	printf '   %-5s %2d × %d MiB %-4s %-8s %8s MiB/s %8s CPU s/GiB %8s MB peak\n' \
@@ -299,7 +326,14 @@ large_row() {
 }
 # A server that begins anew where it is ours: what others left takes room.
 clear_bucket() {
+	local tool i
 	serve_objects "${serve_with[@]}"
+	[ -n "${BENCH_ENDPOINT:-}" ] || return
+	for tool in s3sync curl rclone aws s5cmd; do
+		for i in small $(seq -f f%.0f 16); do
+			s3_curl -X DELETE "$endpoint/bench/$tool/$i"
+		done
+	done
 }
 
 bench_large() {
@@ -320,6 +354,23 @@ bench_large() {
 		large_case 16 $((mib / 16))
 	done
 	unset AWS_CA_BUNDLE
+}
+
+# The same where the network is what takes the time: loopback of a namespace of
+# its own, shaped to such a rate.
+bench_link() {
+	local rate
+	if ! unshare -n true 2>/dev/null || ! have tc || ! have ip; then
+		echo "== large files over a link: needs root, ip and tc; left out"
+		return
+	fi
+	for rate in ${LINKS:-1gbit 2500mbit}; do
+		echo "== loopback shaped to $rate"
+		OTHERS='' BENCH_ENDPOINT='' LARGE_MIB=${LARGE_MIB:-1024} \
+		    unshare -n bash -c 'ip link set lo up &&
+		    tc qdisc add dev lo root tbf rate "$1" burst 1mb \
+		        latency 50ms && exec bash "$2" large' - "$rate" "$0"
+	done
 }
 
 # Connections with the CAs of the system, as users have them, and ours.
@@ -374,7 +425,7 @@ client() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(cycle small large tls)
+[ $# -gt 0 ] || parts=(cycle small large link tls)
 echo "$(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), $(date -u +%F)"
 for part in "${parts[@]}"; do
 	"bench_$part"
