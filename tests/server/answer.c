@@ -87,11 +87,11 @@ static void send_part_of_header(struct request *r)
 struct bent_body {
 	struct MHD_Connection *connection;
 	struct pause *pause;
-	struct object *object; /* where the bytes are; owned, like all here */
+	/* Where the bytes are, one of these; owned: */
+	struct object *object;
 	char *text;
 	int fd;
-	const char *bytes;   /* of object or text */
-	int64_t from, len;   /* of them or of the file */
+	int64_t from, len;   /* of them */
 	int64_t corrupt_at;  /* -1: none */
 	int64_t bytes_per_s; /* 0: unlimited */
 	int64_t start_ns;
@@ -106,6 +106,23 @@ static void free_bent(void *arg)
 	if (b->fd >= 0)
 		close(b->fd);
 	free(b);
+}
+
+/* As many as lie together, of ${most}. */
+static ssize_t copy_bytes(const struct bent_body *b, int64_t from, char *out,
+    int64_t most)
+{
+	const unsigned char *bytes = (const unsigned char *)b->text + from;
+	int64_t n = most;
+
+	if (b->fd >= 0)
+		return pread(b->fd, out, (size_t)most, from);
+	if (b->object)
+		n = (int64_t)object_bytes(b->object, from, &bytes);
+	if (n > most)
+		n = most;
+	memcpy(out, bytes, (size_t)n);
+	return (ssize_t)n;
 }
 
 /* How much of a trickle may be out by now. */
@@ -132,10 +149,7 @@ static ssize_t read_bent(void *arg, uint64_t pos, char *out, size_t room)
 	}
 	if (n > (int64_t)room)
 		n = (int64_t)room;
-	if (b->fd >= 0)
-		n = pread(b->fd, out, (size_t)n, b->from + at);
-	else
-		memcpy(out, b->bytes + b->from + at, (size_t)n);
+	n = copy_bytes(b, b->from + at, out, n);
 	if (n <= 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (b->corrupt_at >= at && b->corrupt_at < at + n)
@@ -168,7 +182,6 @@ static struct MHD_Response *bent_response(struct request *r)
 	b->object = r->object;
 	b->text = r->object ? NULL : strbuf_detach(&r->body);
 	b->fd = r->object_fd;
-	b->bytes = r->object ? (char *)r->object->body : b->text;
 	b->from = r->object ? r->object_from : 0;
 	b->corrupt_at = f->corrupt ? b->len / 2 : -1;
 	b->bytes_per_s = f->bytes_per_s;
@@ -195,6 +208,31 @@ static void unref_object(void *arg)
 	object_unref(arg);
 }
 
+/* Sent from where they are; ${o} is taken over. */
+static struct MHD_Response *pieces_response(struct object *o, int64_t from,
+    int64_t len)
+{
+	struct MHD_IoVec *pieces = alloc_zero(o->part_count + (size_t)1,
+	    sizeof(*pieces));
+	struct MHD_Response *response;
+	unsigned count = 0;
+
+	while (len > 0) {
+		const unsigned char *bytes;
+		size_t n = object_bytes(o, from, &bytes);
+
+		if ((int64_t)n > len)
+			n = (size_t)len;
+		pieces[count++] = (struct MHD_IoVec){ bytes, n };
+		from += (int64_t)n;
+		len -= (int64_t)n;
+	}
+	response = MHD_create_response_from_iovec(pieces, count, unref_object,
+	    o);
+	free(pieces);
+	return response;
+}
+
 static struct MHD_Response *object_response(struct request *r)
 {
 	struct object *o = r->object;
@@ -206,8 +244,7 @@ static struct MHD_Response *object_response(struct request *r)
 		    (uint64_t)r->object_len, fd, (uint64_t)r->object_from);
 	}
 	r->object = NULL;
-	return MHD_create_response_from_buffer_with_free_callback_cls(
-	    (size_t)r->object_len, o->body + r->object_from, unref_object, o);
+	return pieces_response(o, r->object_from, r->object_len);
 }
 
 static struct MHD_Response *make_response(struct request *r)

@@ -57,6 +57,19 @@ static int append_file(struct object *to, int fd, int64_t size)
 	return at == size ? 0 : -1;
 }
 
+static int append_bytes(struct object *to, const struct object *source)
+{
+	const unsigned char *bytes;
+	size_t n;
+
+	for (int64_t from = 0; from < source->size; from += (int64_t)n) {
+		n = object_bytes(source, from, &bytes);
+		if (store_append(to, bytes, n) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* A staged object with the body of ${source}; NULL: no room. */
 static struct object *stage_copy(struct request *r,
     const struct object *source, int fd)
@@ -68,9 +81,9 @@ static struct object *stage_copy(struct request *r,
 	to = store_stage(r->server->store, r->key, r->key_len, &headers,
 	    source->size);
 	strbuf_release(&headers);
-	if (to && (source->body ? store_append(to, source->body,
-				      (size_t)source->size)
-				: append_file(to, fd, source->size)) < 0) {
+	if (to && (object_is_in_file(source)
+		? append_file(to, fd, source->size)
+		: append_bytes(to, source)) < 0) {
 		object_unref(to);
 		return NULL;
 	}

@@ -29,6 +29,43 @@ struct object *object_new(const char *key, size_t key_len, const char *headers,
 	return o;
 }
 
+struct object *object_join(const char *key, size_t key_len,
+    const char *headers, size_t headers_len, struct object *const *parts,
+    uint32_t count)
+{
+	struct object *o;
+	int64_t size = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		size += parts[i]->size;
+	o = object_new(key, key_len, headers, headers_len, size, false);
+	o->filled = size;
+	o->parts = alloc_zero(count, sizeof(*o->parts));
+	o->part_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		o->parts[i] = object_ref(parts[i]);
+	return o;
+}
+
+bool object_is_in_file(const struct object *o)
+{
+	return !o->body && !o->parts;
+}
+
+size_t object_bytes(const struct object *o, int64_t from,
+    const unsigned char **bytes)
+{
+	uint32_t i = 0;
+
+	if (o->body) {
+		*bytes = o->body + from;
+		return (size_t)(o->size - from);
+	}
+	while (from >= o->parts[i]->size)
+		from -= o->parts[i++]->size;
+	return object_bytes(o->parts[i], from, bytes);
+}
+
 struct object *object_ref(struct object *o)
 {
 	atomic_fetch_add(&o->refs, 1);
@@ -44,6 +81,9 @@ void object_unref(struct object *o)
 	if (o->staged_path)
 		unlink(o->staged_path);
 	free(o->staged_path);
+	for (uint32_t i = 0; i < o->part_count; i++)
+		object_unref(o->parts[i]);
+	free(o->parts);
 	object_set_etag(o, "");
 	free(o);
 }

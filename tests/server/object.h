@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One stored object. In memory it is a single allocation: this struct, then
- * key, headers and body. With a directory the body is in a file. It does not
+ * key, headers and body. What was uploaded in parts is made of them: as with S3
+ * they are not copied. With a directory the body is in a file. It does not
  * change once it is stored; a new version is a new object, and whoever sends
  * the old one holds a reference.
  */
@@ -26,7 +27,9 @@ struct object {
 	const char *etag; /* without quotes; see object_set_etag */
 	char etag_room[OBJECT_ETAG_MAX];
 	const char *storage_class; /* static */
-	unsigned char *body;       /* NULL: in a file */
+	unsigned char *body;       /* NULL: in parts, or in a file */
+	struct object **parts;     /* their bodies follow each other; owned */
+	uint32_t part_count;
 	int fd;                    /* that file while staged, else -1 */
 	char *staged_path;         /* its name; owned */
 	char bytes[];              /* key, headers (text.h pairs), body */
@@ -35,6 +38,15 @@ struct object {
 /* ${in_memory}: with room for ${size} bytes of body. One reference. */
 struct object *object_new(const char *key, size_t key_len, const char *headers,
     size_t headers_len, int64_t size, bool in_memory);
+/* One made of ${parts}, of which it takes references. */
+struct object *object_join(const char *key, size_t key_len,
+    const char *headers, size_t headers_len, struct object *const *parts,
+    uint32_t count);
+bool object_is_in_file(const struct object *o);
+/* Bytes of a body that is in memory: how many follow each other there from
+ * ${from} on, and where. */
+size_t object_bytes(const struct object *o, int64_t from,
+    const unsigned char **bytes);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o); /* NULL does nothing */
 

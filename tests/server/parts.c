@@ -177,25 +177,39 @@ static int append_file(struct object *whole, const struct object *part)
 	return 0;
 }
 
-struct object *parts_join(struct store *s, const char *key, size_t key_len,
-    const struct strbuf *headers, const struct part *parts, int count)
+static struct object *join_files(struct store *s, const char *key,
+    size_t key_len, const struct strbuf *headers, struct object *const *parts,
+    uint32_t count)
 {
 	struct object *whole;
 	int64_t size = 0;
 
-	for (int i = 0; i < count; i++)
-		size += parts[i].object->size;
+	for (uint32_t i = 0; i < count; i++)
+		size += parts[i]->size;
 	whole = store_stage(s, key, key_len, headers, size);
-	for (int i = 0; whole && i < count; i++) {
-		const struct object *part = parts[i].object;
-
-		if ((part->body ? store_append(whole, part->body,
-				      (size_t)part->size)
-				: append_file(whole, part)) < 0) {
+	for (uint32_t i = 0; whole && i < count; i++)
+		if (append_file(whole, parts[i]) < 0) {
 			object_unref(whole);
 			whole = NULL;
 		}
-	}
+	return whole;
+}
+
+struct object *parts_join(struct store *s, const char *key, size_t key_len,
+    const struct strbuf *headers, const struct part *parts, int count)
+{
+	struct object **objects = alloc_zero((size_t)count, sizeof(*objects));
+	struct object *whole;
+
+	for (int i = 0; i < count; i++)
+		objects[i] = parts[i].object;
+	if (object_is_in_file(objects[0]))
+		whole = join_files(s, key, key_len, headers, objects,
+		    (uint32_t)count);
+	else
+		whole = object_join(key, key_len, strbuf_text(headers),
+		    headers->len, objects, (uint32_t)count);
+	free(objects);
 	return whole;
 }
 

@@ -287,7 +287,7 @@ struct object *store_get(struct store *s, struct bucket *b, const char *key,
 		*fd = -1;
 	pthread_rwlock_rdlock(&s->lock);
 	o = look_up(b, key, key_len);
-	if (o && !o->body && fd) {
+	if (o && object_is_in_file(o) && fd) {
 		*fd = disk_open(s->dir, b->name, o);
 		if (*fd < 0) {
 			object_unref(o);
