@@ -286,11 +286,23 @@ static void try_again(struct slot *slot, const struct retry_rule *rule,
 	s3_try_again(slot, delay_ns);
 }
 
+/* Once for each outage: for so long nothing else is heard. */
+static void tell_of_outage(struct s3 *s3, const struct s3_result *result)
+{
+	const struct quota *q = &s3->quota;
+
+	if (s3->told_outage_ns == q->outage_ns ||
+	    quota_outage_over(q, clock_mono_ns()))
+		return;
+	s3->told_outage_ns = q->outage_ns;
+	log_warning("%s serves nobody, and is waited for, up to %lld s: %s",
+	    s3->endpoint.authority,
+	    (long long)(q->patience_ns / CLOCK_SECOND), result->error.text);
+}
+
 static void hold(struct slot *slot, const struct s3_result *result)
 {
-	if (slot->s3->held == 0)
-		log_debug("%s serves nobody: requests are held: %s",
-		    slot->s3->endpoint.authority, result->error.text);
+	tell_of_outage(slot->s3, result);
 	s3_hold(slot, result);
 }
 

@@ -155,6 +155,7 @@ struct s3 {
 
 	struct window window;
 	struct quota quota;
+	int64_t told_outage_ns;  /* the last outage that was told of; 0: none */
 
 	struct skew skew;
 	bool clock_told;         /* by a reply: its time was ours plus … */
