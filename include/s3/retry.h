@@ -57,6 +57,7 @@ struct retry_reply {
 	const char *bucket;
 	const char *endpoint;   /* "http://127.0.0.1:9000" */
 	const char *server;     /* "127.0.0.1:9000" */
+	bool is_public;         /* it was asked without a signature */
 	int attempts;
 };
 

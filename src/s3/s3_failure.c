@@ -233,6 +233,7 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	reply->bucket = s3->where.bucket;
 	reply->endpoint = s3->endpoint.url;
 	reply->server = s3->endpoint.authority;
+	reply->is_public = s3->signing == S3_SIGNING_NONE;
 	reply->attempts = slot->request->attempts;
 }
 
