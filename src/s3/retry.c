@@ -233,20 +233,20 @@ static const struct retry_rule rules[] = {
 	  .what = "{detail}",
 	  .remedy = "check that {endpoint} is an S3 server" },
 	{ .status = 407, .class = RETRY_FATAL, .outcome = S3_REFUSED,
-	  .kind = ERROR_NETWORK, .what = "the proxy wants credentials",
-	  .remedy = "put them into http_proxy and https_proxy, as "
+	  .kind = ERROR_NETWORK, .what = "the proxy {proxy} wants credentials",
+	  .remedy = "put them into {variable}, as "
 	  "http://USER:PASSWORD@HOST:PORT" },
 	{ .curl = RETRY_PROXY, .status = 403, .class = RETRY_FATAL,
 	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
-	  .what = "the proxy refuses to connect to {server}",
-	  .remedy = "have it allowed there, or name it in no_proxy" },
+	  .what = "the proxy {proxy} refuses to connect to {server}",
+	  .remedy = "have it allowed there, or name the server in no_proxy" },
 	{ .curl = RETRY_PROXY, .class = RETRY_TRANSIENT, NETWORK,
-	  .what = "the proxy does not connect to {server}",
-	  .remedy = "check the endpoint and the proxy, or name it in "
-	  "no_proxy" },
-	{ .curl = CURLE_COULDNT_RESOLVE_PROXY, .class = RETRY_TRANSIENT,
-	  NETWORK, .what = "the proxy's name cannot be resolved",
-	  .remedy = "check http_proxy and https_proxy" },
+	  .what = "the proxy {proxy} does not connect to {server}",
+	  .remedy = "check the endpoint and the proxy ({variable}), or name "
+	  "the server in no_proxy" },
+	{ .curl = RETRY_NO_PROXY, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the proxy {proxy} cannot be reached",
+	  .remedy = "correct {variable}, or name {server} in no_proxy" },
 	{ .curl = CURLE_COULDNT_RESOLVE_HOST, .class = RETRY_TRANSIENT,
 	  NETWORK, .first_attempts = 2, .what = "the name of {server} cannot be resolved",
 	  .remedy = "check the endpoint, the region and the network" },
@@ -411,6 +411,9 @@ static const char *lookup(const struct retry_reply *reply, const char *name,
 		{ "region", *reply->error.region ? reply->error.region :
 		    "another region" },
 		{ "detail", reply->detail },
+		{ "proxy", reply->proxy ? reply->proxy : "in between" },
+		{ "variable", reply->proxy_variable ? reply->proxy_variable :
+		    "http_proxy and https_proxy" },
 		{ "who", reply->is_public ? "the public" :
 		    "these credentials" },
 		{ "grant", reply->is_public ? "nobody signs (sign = no): sign, "
@@ -443,7 +446,8 @@ static void expand(struct strbuf *out, const char *sentence,
 static void add_evidence(struct strbuf *out, const struct retry_reply *reply)
 {
 	strbuf_adds(out, " (");
-	if (reply->curl == RETRY_GARBLED || reply->curl == RETRY_PROXY)
+	if (reply->curl == RETRY_GARBLED ||
+	    (reply->curl == RETRY_PROXY && reply->status))
 		strbuf_addf(out, "HTTP %d", reply->status);
 	else if (reply->curl)
 		add_foreign(out, reply->sys ? strerror(reply->sys) :

@@ -142,6 +142,8 @@ struct s3 {
 	bool restore_refused;    /* … but not of this server */
 	int attempts;
 	struct http *http;
+	char *proxy_name;        /* for messages; NULL: none */
+	const char *proxy_variable;
 
 	struct slot *slots;
 	struct slot *free_slots;

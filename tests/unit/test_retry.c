@@ -473,15 +473,26 @@ static void a_proxy_that_refuses_is_told_from_the_server(void **state)
 	struct retry_reply reply = make_reply(RETRY_GET, RETRY_PROXY, 403, "");
 
 	(void)state;
-	check_text(&reply, "the proxy refuses to connect to 127.0.0.1:9000 "
-	    "(HTTP 403): have it allowed there, or name it in no_proxy");
+	reply.proxy = "10.0.0.1:3128";
+	reply.proxy_variable = "https_proxy";
+	check_text(&reply, "the proxy 10.0.0.1:3128 refuses to connect to "
+	    "127.0.0.1:9000 (HTTP 403): have it allowed there, or name the "
+	    "server in no_proxy");
 	reply.status = 504;
-	check_text(&reply, "the proxy does not connect to 127.0.0.1:9000 "
-	    "(HTTP 504): check the endpoint and the proxy, or name it in "
-	    "no_proxy");
+	check_text(&reply, "the proxy 10.0.0.1:3128 does not connect to "
+	    "127.0.0.1:9000 (HTTP 504): check the endpoint and the proxy "
+	    "(https_proxy), or name the server in no_proxy");
+	reply.status = 0;
+	check_text(&reply, "the proxy 10.0.0.1:3128 does not connect to "
+	    "127.0.0.1:9000 (what libcurl says): check the endpoint and the "
+	    "proxy (https_proxy), or name the server in no_proxy");
 	reply.status = 407;
-	check_text(&reply, "the proxy wants credentials (HTTP 407): put them "
-	    "into http_proxy and https_proxy, as "
+	check_text(&reply, "the proxy 10.0.0.1:3128 wants credentials (HTTP "
+	    "407): put them into https_proxy, as "
+	    "http://USER:PASSWORD@HOST:PORT");
+	reply = make_reply(RETRY_GET, 0, 407, "");
+	check_text(&reply, "the proxy in between wants credentials (HTTP "
+	    "407): put them into http_proxy and https_proxy, as "
 	    "http://USER:PASSWORD@HOST:PORT");
 }
 
