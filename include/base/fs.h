@@ -14,7 +14,8 @@ int fs_make_dirs(const char *path, unsigned mode, struct error *err);
  * returns 1 with *fd = -1 where another process holds it, -1 on failure. */
 int fs_lock(const char *path, int *fd, struct error *err);
 /* The whole of a small file, NUL-terminated, malloc'ed; more than ${max}
- * bytes is an error of ${kind}. */
+ * bytes is an error of ${kind}, and so is a pipe that nobody writes to. Whoever
+ * has one open for writing is waited for. */
 int fs_read_file(const char *path, size_t max, enum error_kind kind,
     char **text, size_t *len, struct error *err);
 /*

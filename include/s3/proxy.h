@@ -14,6 +14,7 @@
 struct proxy { /* borrowed from the environment */
 	const char *url;    /* may hold a password; NULL: none */
 	const char *exempt; /* names that are asked directly; NULL: none */
+	const char *variable; /* that named it, a constant; NULL: none */
 };
 
 /*
@@ -23,5 +24,12 @@ struct proxy { /* borrowed from the environment */
  */
 int proxy_find(const struct env *env, bool tls, struct proxy *out,
     struct error *err);
+
+/* "HOST[:PORT]" of a proxy's URL, without user and password; malloc'ed. */
+char *proxy_name(const char *url);
+
+/* Does ${text}, libcurl's of the CURLcode ${curl}, say that it is the proxy
+ * ${name} which cannot be reached? libcurl tells it in no other way. */
+bool proxy_is_unreachable(const char *name, int curl, const char *text);
 
 #endif

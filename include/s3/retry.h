@@ -42,8 +42,11 @@ enum retry_asked {
 
 /* A 2xx reply that S3 cannot have meant, in the place of a CURLcode. */
 #define RETRY_GARBLED (-1)
-/* A proxy did not connect us to the server, and said ${status}. */
+/* A proxy did not connect us to the server, and said ${status}, or 0 if it
+ * does not speak HTTP. */
 #define RETRY_PROXY (-2)
+/* The proxy itself cannot be reached. */
+#define RETRY_NO_PROXY (-3)
 
 struct retry_reply {
 	unsigned asked;          /* enum retry_asked, or'ed */
@@ -57,6 +60,9 @@ struct retry_reply {
 	const char *bucket;
 	const char *endpoint;   /* "http://127.0.0.1:9000" */
 	const char *server;     /* "127.0.0.1:9000" */
+	const char *proxy;      /* "127.0.0.1:3128"; NULL: not known */
+	const char *proxy_variable; /* that named it; NULL: the same */
+	bool is_public;         /* it was asked without a signature */
 	int attempts;
 };
 

@@ -48,7 +48,7 @@ struct check_result { /* texts are borrowed during the call */
 	enum check_verdict verdict;
 	const char *found;     /* one line; NULL: SKIPPED for want of another */
 	const char *remedy;    /* one line; NULL: nothing is to be done */
-	const char *statement; /* of an IAM policy, JSON, that would help */
+	const char *statement; /* of a policy, JSON, that would help */
 };
 
 struct check_request {

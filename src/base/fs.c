@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,14 @@ int fs_lock(const char *path, int *fd, struct error *err)
 	return error_sys(err, ERROR_LOCAL, sys, "cannot lock %s", path);
 }
 
+/* Of a pipe or a terminal, until somebody has written. */
+static int wait_for_input(int fd)
+{
+	struct pollfd input = { .fd = fd, .events = POLLIN };
+
+	return poll(&input, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+}
+
 /* Ends at the end of the file, or where ${s} overflows. Returns -1 and errno
  * if it cannot be read. */
 static int read_all(int fd, struct strbuf *s)
@@ -81,11 +90,19 @@ static int read_all(int fd, struct strbuf *s)
 		n = read(fd, chunk, sizeof(chunk));
 		if (n > 0)
 			strbuf_add(s, chunk, (size_t)n);
-		else if (n < 0 && errno != EINTR)
+		else if (n < 0 && errno != EINTR &&
+		    (errno != EAGAIN || wait_for_input(fd) < 0))
 			return -1;
 	} while (n != 0 && !strbuf_overflowed(s));
 	explicit_bzero(chunk, sizeof(chunk)); /* there are files of secrets */
 	return 0;
+}
+
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 int fs_read_file(const char *path, size_t max, enum error_kind kind,
@@ -93,7 +110,8 @@ int fs_read_file(const char *path, size_t max, enum error_kind kind,
 {
 	struct strbuf s = STRBUF_INIT(max);
 	int rc = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* a FIFO's open() would wait until somebody writes to it */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return error_sys(err, kind, errno, "cannot open %s", path);
@@ -103,6 +121,10 @@ int fs_read_file(const char *path, size_t max, enum error_kind kind,
 		rc = error_set(err, kind,
 		    "%s is larger than %zu bytes; is it the right file?", path,
 		    max);
+	else if (s.len == 0 && is_pipe(fd))
+		rc = error_set(err, kind,
+		    "%s is a pipe that nobody writes to; is it the right file?",
+		    path);
 	close(fd);
 	if (rc == 0) {
 		*len = s.len;

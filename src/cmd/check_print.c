@@ -46,7 +46,7 @@ static void print_lines(struct print *p, const struct check_result *r)
 	fputc('\n', p->out);
 	print_below(p, r->remedy);
 	if (r->statement != NULL)
-		print_below(p, "the statement that a policy of theirs lacks:");
+		print_below(p, "the statement that a policy lacks:");
 	print_below(p, r->statement);
 	fflush(p->out);
 }

@@ -23,6 +23,8 @@ struct fetch {
 	struct http_call *call;
 	size_t body_len;
 	char *host;   /* for messages */
+	char *proxy;  /* the same; NULL: none */
+	const char *proxy_variable;
 	bool ended;
 	struct error error; /* of the last attempt */
 };
@@ -56,6 +58,12 @@ static void on_end(void *arg, const struct http_end *end)
 	else if (end->sys)
 		error_sys(&f->error, ERROR_NETWORK, end->sys,
 		    "cannot connect to %s", f->host);
+	else if (f->proxy && proxy_is_unreachable(f->proxy, end->curl,
+	    end->text))
+		error_set(&f->error, ERROR_NETWORK,
+		    "the proxy %s cannot be reached (%s): correct %s, or name "
+		    "%s in no_proxy", f->proxy, end->text, f->proxy_variable,
+		    f->host);
 	else if (end->curl)
 		error_set(&f->error, ERROR_NETWORK, "%s gave no reply (%s)",
 		    f->host, end->text);
@@ -185,6 +193,8 @@ int fetch_run(const struct fetch_request *request, struct fetch_reply *reply,
 	    strncmp(request->url, "https:", 6) == 0, &proxy, err))
 		goto out;
 	options.proxy = proxy.url ? proxy.url : "";
+	f.proxy = proxy.url ? proxy_name(proxy.url) : NULL;
+	f.proxy_variable = proxy.variable;
 	options.proxy_exempt = proxy.exempt;
 	if (http_new(&f.http, &options, err) == 0) {
 		f.call = http_call_new(f.http, &events, &f);
@@ -193,6 +203,7 @@ int fetch_run(const struct fetch_request *request, struct fetch_reply *reply,
 	}
 	http_free(f.http);
 out:
+	free(f.proxy);
 	free(f.host);
 	return rc;
 }

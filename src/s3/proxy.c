@@ -2,10 +2,15 @@
 /* Which proxy leads to a server, by variables. */
 #include "s3/proxy.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <curl/curl.h>
 
 #include "base/alloc.h"
+#include "base/strbuf.h"
+#include "s3/fetch.h"
+
+#define NAME_MAX_LEN ((size_t)1024)
 
 /* The first of ${names} that is set, and which one. */
 static const char *first_of(const struct env *env, const char *const names[],
@@ -61,9 +66,69 @@ int proxy_find(const struct env *env, bool tls, struct proxy *out,
 
 	out->exempt = first_of(env, exempt, &which);
 	out->url = first_of(env, tls ? https : http, &which);
+	out->variable = out->url ? which : NULL;
 	if (out->url && !is_proxy_url(out->url))
 		return error_set(err, ERROR_CONFIG, "%s is not the URL of a "
 		    "proxy (its value is not shown): write it as "
 		    "http://[USER:PASSWORD@]HOST:PORT", which);
 	return 0;
+}
+
+char *proxy_name(const char *url)
+{
+	struct strbuf whole = STRBUF_INIT(strlen(url) + sizeof("http://"));
+	char *name;
+
+	strbuf_addf(&whole, "%s%s", strstr(url, "://") ? "" : "http://", url);
+	name = fetch_host(strbuf_text(&whole));
+	strbuf_wipe(&whole);
+	return name ? name : alloc_string("?");
+}
+
+/* "Could not resolve host: HOST" */
+static bool ends_with(const char *text, const char *host, size_t len)
+{
+	size_t all = strlen(text);
+
+	return all > len && text[all - len - 1] == ' ' &&
+	    memcmp(text + all - len, host, len) == 0;
+}
+
+/* "Failed to connect to HOST port PORT after 0 ms: …"; newer ones say "to
+ * SERVER port PORT via HOST after". */
+static bool is_tried(const char *text, const char *host, size_t len,
+    const char *port)
+{
+	struct strbuf to = STRBUF_INIT(NAME_MAX_LEN);
+	struct strbuf via = STRBUF_INIT(NAME_MAX_LEN);
+	bool is;
+
+	strbuf_addf(&to, " to %.*s port %s%s", (int)len, host, port,
+	    *port ? " " : "");
+	strbuf_addf(&via, " via %.*s ", (int)len, host);
+	is = strstr(text, strbuf_text(&to)) || strstr(text, strbuf_text(&via));
+	strbuf_release(&to);
+	strbuf_release(&via);
+	return is;
+}
+
+bool proxy_is_unreachable(const char *name, int curl, const char *text)
+{
+	bool is_v6 = *name == '[';
+	const char *host = name + is_v6;
+	size_t len = strcspn(host, is_v6 ? "]" : ":");
+	const char *port = host + len + is_v6;
+
+	port += *port == ':';
+	switch (curl) {
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return true;
+	case CURLE_COULDNT_RESOLVE_HOST: /* of SOCKS */
+		return ends_with(text, host, len);
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT:
+		return is_tried(text, host, len, port);
+	default:
+		return false;
+	}
 }

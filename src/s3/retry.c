@@ -38,6 +38,10 @@
 	{ .code = text, .class = RETRY_CREDENTIALS, .outcome = S3_REFUSED,     \
 	  .kind = ERROR_CREDENTIALS, .what = "the session token is no longer " \
 	  "good", .remedy = "set new credentials" }
+#define FORBIDDEN(who_asked, deed, permission)                                 \
+	{ .code = "AccessDenied", .asked = who_asked, .class = RETRY_KEY,      \
+	  .outcome = S3_DENIED, .kind = ERROR_DENIED,                          \
+	  .what = "{who} may not " deed, .remedy = "{grant} " permission }
 #define ELSEWHERE                                                              \
 	.class = RETRY_REGION, .outcome = S3_REFUSED, .kind = ERROR_BUCKET,    \
 	.what = "bucket '{bucket}' is in {region}, and was asked for in "      \
@@ -139,28 +143,14 @@ static const struct retry_rule rules[] = {
 	STALE("TokenRefreshRequired"),
 	{ .code = "AccessDenied", .asked = RETRY_LIST, .class = RETRY_FATAL,
 	  .outcome = S3_DENIED, .kind = ERROR_BUCKET,
-	  .what = "these credentials may not list bucket '{bucket}'",
-	  .remedy = "grant s3:ListBucket on it" },
-	{ .code = "AccessDenied", .asked = RETRY_GET, .class = RETRY_KEY,
-	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
-	  .what = "these credentials may not read it",
-	  .remedy = "grant s3:GetObject" },
-	{ .code = "AccessDenied", .asked = PUTS, .class = RETRY_KEY,
-	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
-	  .what = "these credentials may not write it",
-	  .remedy = "grant s3:PutObject" },
-	{ .code = "AccessDenied", .asked = RETRY_DELETE, .class = RETRY_KEY,
-	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
-	  .what = "these credentials may not delete it",
-	  .remedy = "grant s3:DeleteObject" },
-	{ .code = "AccessDenied", .asked = RETRY_ABORT, .class = RETRY_KEY,
-	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
-	  .what = "these credentials may not abort an upload",
-	  .remedy = "grant s3:AbortMultipartUpload" },
-	{ .code = "AccessDenied", .asked = RETRY_PARTS, .class = RETRY_KEY,
-	  .outcome = S3_DENIED, .kind = ERROR_DENIED,
-	  .what = "these credentials may not list the parts of an upload",
-	  .remedy = "grant s3:ListMultipartUploadParts" },
+	  .what = "{who} may not list bucket '{bucket}'",
+	  .remedy = "{grant} s3:ListBucket on it" },
+	FORBIDDEN(RETRY_GET, "read it", "s3:GetObject"),
+	FORBIDDEN(PUTS, "write it", "s3:PutObject"),
+	FORBIDDEN(RETRY_DELETE, "delete it", "s3:DeleteObject"),
+	FORBIDDEN(RETRY_ABORT, "abort an upload", "s3:AbortMultipartUpload"),
+	FORBIDDEN(RETRY_PARTS, "list the parts of an upload",
+	    "s3:ListMultipartUploadParts"),
 
 	/* ask elsewhere */
 	{ .code = "AuthorizationHeaderMalformed", .class = RETRY_REGION,
@@ -243,20 +233,20 @@ static const struct retry_rule rules[] = {
 	  .what = "{detail}",
 	  .remedy = "check that {endpoint} is an S3 server" },
 	{ .status = 407, .class = RETRY_FATAL, .outcome = S3_REFUSED,
-	  .kind = ERROR_NETWORK, .what = "the proxy wants credentials",
-	  .remedy = "put them into http_proxy and https_proxy, as "
+	  .kind = ERROR_NETWORK, .what = "the proxy {proxy} wants credentials",
+	  .remedy = "put them into {variable}, as "
 	  "http://USER:PASSWORD@HOST:PORT" },
 	{ .curl = RETRY_PROXY, .status = 403, .class = RETRY_FATAL,
 	  .outcome = S3_REFUSED, .kind = ERROR_NETWORK,
-	  .what = "the proxy refuses to connect to {server}",
-	  .remedy = "have it allowed there, or name it in no_proxy" },
+	  .what = "the proxy {proxy} refuses to connect to {server}",
+	  .remedy = "have it allowed there, or name the server in no_proxy" },
 	{ .curl = RETRY_PROXY, .class = RETRY_TRANSIENT, NETWORK,
-	  .what = "the proxy does not connect to {server}",
-	  .remedy = "check the endpoint and the proxy, or name it in "
-	  "no_proxy" },
-	{ .curl = CURLE_COULDNT_RESOLVE_PROXY, .class = RETRY_TRANSIENT,
-	  NETWORK, .what = "the proxy's name cannot be resolved",
-	  .remedy = "check http_proxy and https_proxy" },
+	  .what = "the proxy {proxy} does not connect to {server}",
+	  .remedy = "check the endpoint and the proxy ({variable}), or name "
+	  "the server in no_proxy" },
+	{ .curl = RETRY_NO_PROXY, .class = RETRY_TRANSIENT, NETWORK,
+	  .what = "the proxy {proxy} cannot be reached",
+	  .remedy = "correct {variable}, or name {server} in no_proxy" },
 	{ .curl = CURLE_COULDNT_RESOLVE_HOST, .class = RETRY_TRANSIENT,
 	  NETWORK, .first_attempts = 2, .what = "the name of {server} cannot be resolved",
 	  .remedy = "check the endpoint, the region and the network" },
@@ -421,6 +411,13 @@ static const char *lookup(const struct retry_reply *reply, const char *name,
 		{ "region", *reply->error.region ? reply->error.region :
 		    "another region" },
 		{ "detail", reply->detail },
+		{ "proxy", reply->proxy ? reply->proxy : "in between" },
+		{ "variable", reply->proxy_variable ? reply->proxy_variable :
+		    "http_proxy and https_proxy" },
+		{ "who", reply->is_public ? "the public" :
+		    "these credentials" },
+		{ "grant", reply->is_public ? "nobody signs (sign = no): sign, "
+		    "or let a policy of the bucket grant everybody" : "grant" },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
@@ -449,7 +446,8 @@ static void expand(struct strbuf *out, const char *sentence,
 static void add_evidence(struct strbuf *out, const struct retry_reply *reply)
 {
 	strbuf_adds(out, " (");
-	if (reply->curl == RETRY_GARBLED || reply->curl == RETRY_PROXY)
+	if (reply->curl == RETRY_GARBLED ||
+	    (reply->curl == RETRY_PROXY && reply->status))
 		strbuf_addf(out, "HTTP %d", reply->status);
 	else if (reply->curl)
 		add_foreign(out, reply->sys ? strerror(reply->sys) :

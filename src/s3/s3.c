@@ -39,15 +39,17 @@ static void release_where(struct endpoint_options *where)
 	free((char *)where->bucket);
 }
 
-static int choose_proxy(struct http_options *http, const struct env *env,
-    bool tls, struct error *err)
+static int choose_proxy(struct s3 *s3, struct http_options *http,
+    const struct env *env, struct error *err)
 {
 	struct proxy proxy;
 
 	if (!env)
 		return 0;
-	if (proxy_find(env, tls, &proxy, err))
+	if (proxy_find(env, s3->endpoint.tls, &proxy, err))
 		return -1;
+	s3->proxy_name = proxy.url ? proxy_name(proxy.url) : NULL;
+	s3->proxy_variable = proxy.variable;
 	http->proxy = proxy.url ? proxy.url : "";
 	http->proxy_exempt = proxy.exempt;
 	return 0;
@@ -69,8 +71,9 @@ int s3_new(struct s3 **s3, const struct s3_options *options, struct error *err)
 	*s3 = NULL;
 	keep_where(&s->where, options);
 	if (endpoint_init(&s->endpoint, &s->where, err) ||
-	    choose_proxy(&http, options->env, s->endpoint.tls, err) ||
+	    choose_proxy(s, &http, options->env, err) ||
 	    http_new(&s->http, &http, err)) {
+		free(s->proxy_name);
 		endpoint_release(&s->endpoint);
 		release_where(&s->where);
 		free(s);
@@ -494,6 +497,7 @@ void s3_free(struct s3 *s3)
 	free(s3->slots);
 	s3_signer_release(s3);
 	http_free(s3->http);
+	free(s3->proxy_name);
 	endpoint_release(&s3->endpoint);
 	free(s3->prefix);
 	release_where(&s3->where);

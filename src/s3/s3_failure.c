@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <curl/curl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "s3/proxy.h"
 
 static void tell_of_move(const struct s3 *s3, const char *asked)
 {
@@ -207,14 +209,18 @@ static void keep_header(const struct slot *slot, const char *name, char *room,
 	room[len] = '\0';
 }
 
-static struct retry_reply exchange_reply(const struct http_end *end)
+static struct retry_reply exchange_reply(const struct s3 *s3,
+    const struct http_end *end)
 {
 	struct retry_reply reply = { .curl = end->curl, .status = end->status,
 		.sys = end->sys, .verify = end->verify, .detail = end->text };
 
-	if (end->proxy) {
+	if (end->proxy || end->curl == CURLE_PROXY) {
 		reply.curl = RETRY_PROXY;
 		reply.status = end->proxy;
+	} else if (s3->proxy_name &&
+	    proxy_is_unreachable(s3->proxy_name, end->curl, end->text)) {
+		reply.curl = RETRY_NO_PROXY;
 	}
 	return reply;
 }
@@ -233,6 +239,9 @@ static void describe(const struct slot *slot, struct retry_reply *reply)
 	reply->bucket = s3->where.bucket;
 	reply->endpoint = s3->endpoint.url;
 	reply->server = s3->endpoint.authority;
+	reply->proxy = s3->proxy_name;
+	reply->proxy_variable = s3->proxy_variable;
+	reply->is_public = s3->signing == S3_SIGNING_NONE;
 	reply->attempts = slot->request->attempts;
 }
 
@@ -286,11 +295,23 @@ static void try_again(struct slot *slot, const struct retry_rule *rule,
 	s3_try_again(slot, delay_ns);
 }
 
+/* Once for each outage: for so long nothing else is heard. */
+static void tell_of_outage(struct s3 *s3, const struct s3_result *result)
+{
+	const struct quota *q = &s3->quota;
+
+	if (s3->told_outage_ns == q->outage_ns ||
+	    quota_outage_over(q, clock_mono_ns()))
+		return;
+	s3->told_outage_ns = q->outage_ns;
+	log_warning("%s serves nobody, and is waited for, up to %lld s: %s",
+	    s3->endpoint.authority,
+	    (long long)(q->patience_ns / CLOCK_SECOND), result->error.text);
+}
+
 static void hold(struct slot *slot, const struct s3_result *result)
 {
-	if (slot->s3->held == 0)
-		log_debug("%s serves nobody: requests are held: %s",
-		    slot->s3->endpoint.authority, result->error.text);
+	tell_of_outage(slot->s3, result);
 	s3_hold(slot, result);
 }
 
@@ -315,7 +336,7 @@ static void ask_for_bucket(struct slot *slot, const struct s3_result *result)
 
 void s3_failure_own(struct slot *slot, const struct http_end *end)
 {
-	struct retry_reply reply = exchange_reply(end);
+	struct retry_reply reply = exchange_reply(slot->s3, end);
 	struct request *r = slot->request;
 	struct s3_result result = *r->own_end;
 	int64_t now_ns = clock_mono_ns();
@@ -455,7 +476,7 @@ void s3_failure_located(struct slot *slot, int status)
 
 void s3_failure_exchange(struct slot *slot, const struct http_end *end)
 {
-	struct retry_reply reply = exchange_reply(end);
+	struct retry_reply reply = exchange_reply(slot->s3, end);
 
 	s3_failure_reply(slot, &reply);
 }

@@ -142,6 +142,8 @@ struct s3 {
 	bool restore_refused;    /* … but not of this server */
 	int attempts;
 	struct http *http;
+	char *proxy_name;        /* for messages; NULL: none */
+	const char *proxy_variable;
 
 	struct slot *slots;
 	struct slot *free_slots;
@@ -155,6 +157,7 @@ struct s3 {
 
 	struct window window;
 	struct quota quota;
+	int64_t told_outage_ns;  /* the last outage that was told of; 0: none */
 
 	struct skew skew;
 	bool clock_told;         /* by a reply: its time was ours plus … */

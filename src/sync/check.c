@@ -151,6 +151,7 @@ static void add_statement(const struct check *c, const char *action,
 		.prefix = c->pair->prefix,
 		.region = c->pair->endpoint_url == NULL ? s3_region(c->s3) :
 		    NULL,
+		.everybody = c->pair->sign == S3_SIGNING_NONE,
 	};
 
 	check_policy_statement(&policy, action, scope, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which statement of an IAM policy would help. */
+/* Which statement of a policy would help. */
 #include "sync/check_policy.h"
 
 #include <stdlib.h>
@@ -66,6 +66,8 @@ void check_policy_statement(const struct check_policy *p, const char *action,
 	else
 		add_bucket(&arn, p);
 	json_put_text(statement, "Effect", "Allow");
+	if (p->everybody)
+		json_put_text(statement, "Principal", "*");
 	json_put_text(statement, "Action", action);
 	json_put_text(statement, "Resource", strbuf_text(&arn));
 	if (scope == CHECK_POLICY_LISTING && p->prefix[0] != '\0')

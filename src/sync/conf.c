@@ -383,7 +383,7 @@ static int build_pairs(struct loader *l, struct conf *conf, struct error *err)
 			reads, err) < 0)
 			return about_pair(l, s, err);
 	}
-	if (conf_check_pairs(conf->pairs, conf->count, &culprit, err) < 0)
+	if (conf_check_pairs(conf, &culprit, err) < 0)
 		return about_pair(l, &l->pairs[culprit], err);
 	keep_selected(conf, l);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What pairs must not share, and where a manifest must not be. */
+/* What pairs must not share, and where manifests and logs must not be. */
 #include "sync/conf_internal.h"
 
 #include <stdlib.h>
@@ -114,12 +114,48 @@ static int check_pair(const struct conf_pair *pairs, const struct ends *ends,
 	return 0;
 }
 
-int conf_check_pairs(const struct conf_pair *pairs, size_t count,
-    size_t *culprit, struct error *err)
+/* Is what lies at ${path}, below the root ${local}, never synced? */
+static bool is_left_out(const struct conf_pair *pair, const char *local,
+    const char *path)
 {
+	struct filter_memo memo = { .valid = false };
+	const char *key = path + strlen(local);
+	size_t len;
+
+	key += strspn(key, "/");
+	len = strlen(key);
+	return path_check(key, len, strlen(pair->prefix)) ==
+	    PATH_RESERVED_NAME ||
+	    filter_excludes_key(pair->filter, &memo, key, len);
+}
+
+/* Each cycle would find it changed, by the lines of that cycle itself. */
+static int check_log(const struct conf_pair *pair, const struct ends *ends,
+    const char *log_file, struct error *err)
+{
+	char *path;
+	int rc = 0;
+
+	if (log_file == NULL || strcmp(log_file, "syslog") == 0)
+		return 0;
+	path = conf_check_canonical(log_file);
+	if (is_within(path, ends->local) &&
+	    !is_left_out(pair, ends->local, path))
+		rc = error_set(err, ERROR_CONFIG,
+		    "the log %s lies inside the local root %s: choose another "
+		    "place for it (log_file, --log-file), or exclude it",
+		    log_file, pair->local);
+	free(path);
+	return rc;
+}
+
+int conf_check_pairs(const struct conf *conf, size_t *culprit,
+    struct error *err)
+{
+	const struct conf_pair *pairs = conf->pairs;
+	size_t i, count = conf->count;
 	struct ends *ends = alloc_zero(count, sizeof(*ends));
 	int rc = 0;
-	size_t i;
 
 	for (i = 0; i < count; i++) {
 		ends[i].local = conf_check_canonical(pairs[i].local);
@@ -128,6 +164,9 @@ int conf_check_pairs(const struct conf_pair *pairs, size_t count,
 	for (i = 0; i < count && rc == 0; i++) {
 		*culprit = i;
 		rc = check_pair(pairs, ends, i, err);
+		if (rc == 0)
+			rc = check_log(&pairs[i], &ends[i], conf->log_file,
+			    err);
 	}
 	for (i = 0; i < count; i++) {
 		free(ends[i].local);

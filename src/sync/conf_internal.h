@@ -81,8 +81,9 @@ char *conf_pair_xdg_path(const char *variable, const char *fallback,
 
 /* Absolute and without symlinks, as far as it exists; malloc'ed. */
 char *conf_check_canonical(const char *path);
-/* What pairs must not share. *culprit is the pair that the error is about. */
-int conf_check_pairs(const struct conf_pair *pairs, size_t count,
-    size_t *culprit, struct error *err);
+/* What pairs must not share, and what must not lie below their roots. *culprit
+ * is the pair that the error is about. */
+int conf_check_pairs(const struct conf *conf, size_t *culprit,
+    struct error *err);
 
 #endif

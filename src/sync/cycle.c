@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -134,6 +135,20 @@ static int open_bucket(struct cycle *c, struct error *err)
 	return 0;
 }
 
+/* A manifest is not begun for a root that is not there. */
+static int check_worth(const struct conf_pair *pair, struct error *err)
+{
+	struct tree *tree;
+	struct stat st;
+
+	if (lstat(pair->state, &st) == 0)
+		return 0;
+	if (tree_fs_open(&tree, pair->local, err) < 0)
+		return -1;
+	tree->ops->free(tree);
+	return 0;
+}
+
 static int open_manifest(struct cycle *c, struct error *err)
 {
 	const char *path = c->pair->state;
@@ -143,6 +158,8 @@ static int open_manifest(struct cycle *c, struct error *err)
 
 	if (c->kind == CYCLE_PLAN)
 		return manifest_open(&c->manifest, path, MANIFEST_PLAN, err);
+	if (check_worth(c->pair, err) < 0)
+		return -1;
 	dir = parent == 0 ? alloc_string(".") : strndup(path, parent);
 	status = fs_make_dirs(dir, 0700, err);
 	free(dir);

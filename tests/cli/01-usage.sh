@@ -59,6 +59,8 @@ refused "the address of a web page" "name the server with endpoint_url" \
     plan tree https://bucket.s3.amazonaws.com/x
 refused "a manifest below the root" "lies inside the local root" \
     plan "$work" s3://bucket/x --state "$work/sub/x.db"
+refused "a log below the root" "s3sync.log lies inside the local root" \
+    plan "$work" s3://bucket/x --log-file "$work/sub/s3sync.log"
 
 # Where both forms of a flag and of its name are understood, the cycle begins,
 # and fails because nothing listens.

@@ -65,6 +65,19 @@ run "$bin/s3sync" plan --config "$work/absent.conf"
 refused "no such file" "$work/absent.conf"
 plan_with < <(pair a "env_file = $work/absent.env")
 refused "no such env_file" "$work/absent.env"
+mkfifo "$work/pipe"
+run timeout 10 "$bin/s3sync" plan --config "$work/pipe"
+refused "a pipe without a writer" "$work/pipe is a pipe that nobody writes to"
+pair a "env_file = $work/pipe" >"$config"
+run timeout 10 "$bin/s3sync" plan --config "$config"
+refused "as env_file, too" "$work/pipe is a pipe that nobody writes to"
+AWS_SHARED_CREDENTIALS_FILE=$work/pipe run timeout 10 env \
+    -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$bin/s3sync" plan \
+    --state "$work/state/pipe.db" "$(root a)" s3://bucket/a
+refused "as the file of credentials, too" \
+    "$work/pipe is a pipe that nobody writes to"
+run "$bin/s3sync" plan --config <(pair a) nobody
+refused "but one with a writer is read" "has these pairs: a"
 
 # ---- who has the say --------------------------------------------------------
 

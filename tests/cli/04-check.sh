@@ -281,7 +281,9 @@ no_faults
 check_ A --sign no
 expect 3 "unsigned, where that is not allowed: exit status 3"
 says "it says so" ok credentials "requests are not signed"
-says "the listing" failed LIST "may not list"
+says "the listing" failed LIST "the public may not list"
+advises "and what to do" "sign, or let a policy of the bucket grant everybody"
+advises "with the statement" '"Effect":"Allow","Principal":"*","Action":'
 
 # ---- where -------------------------------------------------------------------
 

@@ -88,6 +88,8 @@ check "a cycle waits for the end of an outage" kill -0 $b
 asked=$(fired 1)
 no_faults
 faults "PUT key=gone/file* $fail" >/dev/null
+expect_text B.err "warning: ${endpoint#*//} serves nobody, and is waited for" \
+    "and says so"
 wait $b
 is "after $lasting s of outage the cycle goes on, and is complete" 0 $?
 echo "# an outage of $lasting s cost $asked requests, at 32 at once"
@@ -100,7 +102,8 @@ is "each retry is in the run" "$asked" \
 
 wait $c
 is "what does not end within 30 s ends the cycle" 3 $?
-expect_text C.err "requests are held" "those that waited were held"
+is "that it is waited for is said once" 1 \
+    "$(grep -c 'serves nobody, and is waited for, up to 30 s: ' "$work/C.err")"
 expect_text C.err "16 transfers in a row failed: the server has trouble" \
     "it says why"
 check "each key that was tried waits, and says why" [ "$(query C "SELECT count(*)
@@ -158,7 +161,7 @@ check "it waits for the server" kill -0 $d
 restartable --port "${endpoint##*:}"
 wait $d
 is "the server is back after $down s: the cycle is complete" 0 $?
-expect_text D.err "serves nobody: requests are held" "it was held"
+expect_text D.err "serves nobody, and is waited for" "it was held"
 echo "# which cost $(query D "SELECT retries FROM run") requests more"
 check "and asked now and then" [ "$(query D "SELECT retries FROM run")" -le 20 ]
 agree "all agree" D

@@ -49,10 +49,11 @@ stopped "a symlink that leads nowhere" A \
     "$work/roots/A: a symbolic link that leads nowhere"
 rm "$work/roots/A"
 run "$bin/s3sync" sync "$work/roots/A" "s3://$bucket/$prefix" \
-    --endpoint-url "$endpoint" --state "$(state new)"
+    --endpoint-url "$endpoint" --state "$work/new/new.db"
 expect 3 "a root that never was: exit status 3"
+expect_text err "$work/roots/A: no such directory" "it says so"
 check "and none is made" test ! -e "$work/roots/A"
-rm -f "$(state new)"*
+check "nor anything for a manifest" test ! -e "$work/new"
 
 # ---- moved ------------------------------------------------------------------
 

@@ -245,9 +245,17 @@ outage 12 'get large' '' --in-flight 1 --attempts 8
 answer "one request alone lives through 12 s, too" "get large done 200 *"
 echo "# at the price of $(asked total) requests"
 check "and asks seldom" [ "$(asked total)" -le 20 ]
+told="warning: ${endpoint#*//} serves nobody, and is waited for, up to"
+is "which is said once, and why" 1 \
+    "$(grep -c "$told 30 s: the connection to .* broke" "$work/err")"
 outage 5 'get large' '' --in-flight 1 --attempts 3 --patience-ms 3000
 answer "what lasts longer than the patience ends it" \
     "get large failed 0 * network: the connection to * broke *"
+is "which is said, too" 1 "$(grep -c "$told 3 s: " "$work/err")"
+outage 1 'get large' '' --in-flight 1 --attempts 2 --patience-ms 0
+answer "without patience nobody is waited for" \
+    "get large failed 0 2 network: the connection to * broke *"
+expect_no_text err "serves nobody" "and nothing said of that"
 outage 3 "$(printf 'get small\n%.0s' 1 2 3 4 5 6 7)
 get large" 'GET key=large times=1 status=500' --attempts 2
 answer "attempts made in an outage do not count after it" "get large done 200 *"

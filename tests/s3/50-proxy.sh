@@ -69,7 +69,7 @@ through http_proxy="http://me:hush%20w%25t@$proxy" --endpoint "$named" <<<list
 answer "a proxy that wants credentials gets them" "list * done 200 1 *"
 through http_proxy="http://me:hush%20wrong@$proxy" --endpoint "$named" <<<list
 answer "wrong ones are refused" "list * refused 407 1 network: the proxy \
-wants credentials (HTTP 407): put them into http_proxy and https_proxy, *"
+$proxy wants credentials (HTTP 407): put them into http_proxy, as *"
 through http_proxy="ftp://me:hush@$proxy" --endpoint "$named" <<<list
 answer "what is no proxy's address is told" "http_proxy is not the URL of a \
 proxy (its value is not shown)*"
@@ -79,11 +79,26 @@ through http_proxy="http://me:hush@$proxy" --endpoint "$named" --attempts 2 \
 answer "a proxy that does not find the server is tried again" \
     "list * failed 502 2 network: *"
 through http_proxy=http://127.0.0.1:1 --endpoint "$named" --attempts 2 <<<list
-answer "and one that is not there" "list * failed 0 2 network: cannot connect *127.0.0.1 port 1*"
-through http_proxy=http://proxy.invalid:1 --endpoint "$named" --attempts 1 \
-    <<<list
-answer "or has no address" "list * failed 0 1 network: the proxy's name cannot \
-be resolved (*): check http_proxy and https_proxy*"
+answer "and one that is not there" "list * failed 0 2 network: the proxy \
+127.0.0.1:1 cannot be reached (*, 2 attempts): correct http_proxy, or name \
+s3.test:$port in no_proxy*"
+unreachable() { # NAME VARIABLE URL HOST
+	through "$2=$3" --endpoint "$named" --attempts 1 <<<list
+	answer "$1" "list * failed 0 1 network: the proxy $4 cannot be reached \
+(*): correct $2, or name s3.test:$port in no_proxy*"
+}
+unreachable "or has no address" http_proxy http://me:hush@proxy.invalid:1 \
+    proxy.invalid:1
+unreachable "one without a scheme" http_proxy me:hush@127.0.0.1:1 127.0.0.1:1
+unreachable "SOCKS that is not there" all_proxy socks5h://me:hush@127.0.0.1:1 \
+    127.0.0.1:1
+unreachable "or has no address, either" ALL_PROXY socks5://proxy.invalid:1 \
+    proxy.invalid:1
+unreachable "of the usual port" all_proxy socks4a://proxy.invalid proxy.invalid
+through http_proxy=http://127.0.0.1:2 no_proxy=127.0.0.1 \
+    --endpoint http://127.0.0.1:1 --attempts 1 <<<list
+answer "where none is used none is to blame" \
+    "list * failed 0 1 network: cannot connect to 127.0.0.1:1 *"
 
 # ---- AWS --------------------------------------------------------------------
 
@@ -156,16 +171,16 @@ answer "no_proxy exempts a domain" "list * failed 0 1 network: *"
 
 through https_proxy="http://$proxy" --aws <<<list
 answer "a proxy that wants credentials says so" "list * refused 407 1 network: \
-the proxy wants credentials (HTTP 407): put them into http_proxy and *"
+the proxy $proxy wants credentials (HTTP 407): put them into https_proxy, as *"
 proxy_start --refuse 403
 through https_proxy="http://$proxy" --aws <<<list
 answer "one that forbids it is told from S3" "list * refused 403 1 network: \
-the proxy refuses to connect to $bucket.s3.us-east-1.amazonaws.com:443 (HTTP \
-403): have it allowed there, or name it in no_proxy*"
+the proxy $proxy refuses to connect to $bucket.s3.us-east-1.amazonaws.com:443 \
+(HTTP 403): have it allowed there, or name the server in no_proxy*"
 proxy_start --refuse 504
 through https_proxy="http://$proxy" --aws --attempts 2 <<<list
 answer "one in trouble is asked again" "list * failed 504 2 network: the proxy \
-does not connect to *"
+$proxy does not connect to *"
 
 # The programs: the file behind the environment names the proxy.
 proxy_start --map "*.eu-west-1.amazonaws.com=$port" --user me:hush

@@ -11,7 +11,7 @@
 static void is(const char *bucket, const char *prefix, const char *region,
     const char *action, enum check_policy_scope scope, const char *expected)
 {
-	const struct check_policy policy = { bucket, prefix, region };
+	const struct check_policy policy = { bucket, prefix, region, false };
 	struct strbuf got = STRBUF_INIT(4096);
 
 	check_policy_statement(&policy, action, scope, &got);
@@ -37,6 +37,21 @@ static void a_listing_is_of_the_bucket_under_a_condition(void **state)
 	    "{\"Effect\":\"Allow\",\"Action\":\"s3:ListBucket\","
 	    "\"Resource\":\"arn:aws:s3:::photos\",\"Condition\":"
 	    "{\"StringLike\":{\"s3:prefix\":\"2026/*\"}}}");
+}
+
+static void who_does_not_sign_is_everybody(void **state)
+{
+	const struct check_policy policy = { .bucket = "photos", .prefix = "",
+		.everybody = true };
+	struct strbuf got = STRBUF_INIT(4096);
+
+	(void)state;
+	check_policy_statement(&policy, "s3:GetObject", CHECK_POLICY_OBJECTS,
+	    &got);
+	assert_string_equal(strbuf_text(&got), "{\"Effect\":\"Allow\","
+	    "\"Principal\":\"*\",\"Action\":\"s3:GetObject\","
+	    "\"Resource\":\"arn:aws:s3:::photos/*\"}");
+	strbuf_release(&got);
 }
 
 static void a_listing_of_all_needs_no_condition(void **state)
@@ -94,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(objects_are_those_below_the_prefix),
 		cmocka_unit_test(a_listing_is_of_the_bucket_under_a_condition),
+		cmocka_unit_test(who_does_not_sign_is_everybody),
 		cmocka_unit_test(a_listing_of_all_needs_no_condition),
 		cmocka_unit_test(partitions_have_their_own_names),
 		cmocka_unit_test(access_points_are_resources_themselves),

@@ -749,6 +749,24 @@ static void test_state_outside_of_root(void **state)
 	refuse(ERROR_CONFIG, "lies inside the local root");
 }
 
+static void test_log_outside_of_root(void **state)
+{
+	(void)state;
+	file("[defaults]\nlog_file = /srv/a/logs/s3sync.log\n" PAIR_A);
+	refuse(ERROR_CONFIG, "the log /srv/a/logs/s3sync.log lies inside the "
+	    "local root /srv/a: choose another place for it (log_file, "
+	    "--log-file), or exclude it");
+	flag("log-file", "/srv/a/.s3sync/s3sync.log");
+	load();
+	flag("exclude", "*.log");
+	flags[0].value = "/srv/a/s3sync.log";
+	conf_release(&conf);
+	load();
+	flags[0].value = "syslog";
+	conf_release(&conf);
+	load();
+}
+
 static void test_default_state(void **state)
 {
 	char expected[128];
@@ -816,6 +834,7 @@ int main(void)
 		TEST(test_bad_addresses),
 		TEST(test_what_pairs_must_not_share),
 		TEST(test_state_outside_of_root),
+		TEST(test_log_outside_of_root),
 		TEST(test_default_state),
 		TEST(test_table),
 	};

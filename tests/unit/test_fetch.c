@@ -201,6 +201,9 @@ static void a_proxy_is_used_where_the_environment_counts(void **state)
 	request = request_to(&r);
 	request.env = env;
 	assert_int_equal(fetch_run(&request, &reply, &err), -1);
+	assert_non_null(strstr(err.text, "the proxy 127.0.0.1:9 cannot be "
+	    "reached (Failed to connect"));
+	assert_non_null(strstr(err.text, "correct http_proxy, or name "));
 	fetch_release(&reply);
 	request.env = NULL;
 	assert_int_equal(fetch_run(&request, &reply, &err), 0);

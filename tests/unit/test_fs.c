@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -185,6 +186,67 @@ static void a_lock_that_cannot_be_made_is_an_error(void **state)
 	    "cannot open the lock file none/lock: No such file or directory");
 }
 
+static void a_pipe_that_nobody_writes_to_is_not_waited_for(void **state)
+{
+	struct error err = ERROR_INIT;
+	char *text;
+	size_t len;
+	int fd = lowest_free_fd();
+
+	(void)state;
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	alarm(10);
+	assert_int_equal(fs_read_file("pipe", 9, ERROR_CONFIG, &text, &len,
+	    &err), -1);
+	alarm(0);
+	assert_int_equal(err.kind, ERROR_CONFIG);
+	assert_string_equal(err.text, "pipe is a pipe that nobody writes to; "
+	    "is it the right file?");
+	assert_int_equal(lowest_free_fd(), fd);
+}
+
+/* The second half comes when the first was read. */
+static void write_in_two(const char *path)
+{
+	int left = 0, fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, "one\n", 4) != 4)
+		_exit(1);
+	do
+		usleep(1000);
+	while (ioctl(fd, FIONREAD, &left) == 0 && left > 0);
+	_exit(write(fd, "two\n", 4) == 4 ? 0 : 1);
+}
+
+static void a_pipe_is_read_while_somebody_writes(void **state)
+{
+	struct error err = ERROR_INIT;
+	int status = -1, held;
+	char *text;
+	size_t len;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	held = open("pipe", O_RDWR); /* so that the writer need not wait */
+	child = fork();
+	if (child == 0) {
+		close(held);
+		write_in_two("pipe");
+	}
+	alarm(10);
+	for (int left = 0; left == 0; usleep(1000))
+		assert_int_equal(ioctl(held, FIONREAD, &left), 0);
+	close(held);
+	assert_int_equal(fs_read_file("pipe", 9, ERROR_CONFIG, &text, &len,
+	    &err), 0);
+	alarm(0);
+	assert_string_equal(text, "one\ntwo\n");
+	free(text);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void a_file_is_read_whole(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -347,6 +409,8 @@ int main(void)
 		IN_DIRECTORY(a_lock_dies_with_its_process),
 		IN_DIRECTORY(a_lock_that_cannot_be_made_is_an_error),
 		IN_DIRECTORY(a_file_is_read_whole),
+		IN_DIRECTORY(a_pipe_that_nobody_writes_to_is_not_waited_for),
+		IN_DIRECTORY(a_pipe_is_read_while_somebody_writes),
 		IN_DIRECTORY(a_file_past_the_maximum_is_refused),
 		IN_DIRECTORY(what_cannot_be_read_is_named),
 		IN_DIRECTORY(a_text_is_read_line_by_line),

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <curl/curl.h>
 
 static const char *const variables[] = { "http_proxy", "HTTP_PROXY",
 	"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
@@ -114,6 +115,59 @@ static void what_is_no_url_is_refused_and_not_shown(void **state)
 	}
 }
 
+static void a_name_has_neither_user_nor_password(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "http://me:hush@proxy.example:3128", "proxy.example:3128" },
+		{ "me:hush@proxy.example:3128", "proxy.example:3128" },
+		{ "socks5h://me:hush@proxy.example", "proxy.example" },
+		{ "http://[::1]:3128/", "[::1]:3128" },
+		{ "127.0.0.1:1", "127.0.0.1:1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *name = proxy_name(rows[i][0]);
+
+		assert_string_equal(name, rows[i][1]);
+		free(name);
+	}
+}
+
+static void libcurls_words_tell_who_was_not_reached(void **state)
+{
+	static const struct {
+		const char *name;
+		int curl;
+		const char *text;
+		bool unreachable;
+	} rows[] = {
+		{ "p.example:1", CURLE_COULDNT_RESOLVE_PROXY, "", true },
+		{ "p.example:1", CURLE_COULDNT_RESOLVE_HOST,
+		    "Could not resolve host: p.example", true },
+		{ "p.example:1", CURLE_COULDNT_RESOLVE_HOST,
+		    "Could not resolve host: s3.p.example", false },
+		{ "p.example:12", CURLE_COULDNT_CONNECT, "Failed to connect "
+		    "to p.example port 12 after 0 ms: Couldn't connect", true },
+		{ "p.example", CURLE_COULDNT_CONNECT, "Failed to connect to "
+		    "p.example port 1080 after 0 ms: Couldn't connect", true },
+		{ "p.example:12", CURLE_COULDNT_CONNECT, "Failed to connect "
+		    "to p.example port 123 after 0 ms: Couldn't", false },
+		{ "p.example:12", CURLE_COULDNT_CONNECT, "Failed to connect "
+		    "to s3.example port 12 after 0 ms: Couldn't", false },
+		{ "p.example:12", CURLE_COULDNT_CONNECT, "Failed to connect "
+		    "to s3.example port 443 via p.example after 0 ms: C", true },
+		{ "[::1]:12", CURLE_COULDNT_CONNECT, "Failed to connect to "
+		    "::1 port 12 after 0 ms: Couldn't connect", true },
+		{ "p.example:1", CURLE_GOT_NOTHING, "p.example", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(proxy_is_unreachable(rows[i].name,
+		    rows[i].curl, rows[i].text), rows[i].unreachable);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -124,6 +178,8 @@ int main(void)
 		TEST(http_proxy_in_capitals_is_nobodys),
 		TEST(names_are_exempt),
 		TEST(what_is_no_url_is_refused_and_not_shown),
+		TEST(a_name_has_neither_user_nor_password),
+		TEST(libcurls_words_tell_who_was_not_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -450,20 +450,49 @@ static void a_certificate_is_refused_for_its_own_reason(void **state)
 	}
 }
 
+static void who_does_not_sign_has_no_credentials_to_blame(void **state)
+{
+	struct retry_reply reply = make_reply(RETRY_GET, 0, 403,
+	    "AccessDenied");
+
+	(void)state;
+	check_text(&reply, "these credentials may not read it (HTTP 403 "
+	    "AccessDenied): grant s3:GetObject");
+	reply.is_public = true;
+	check_text(&reply, "the public may not read it (HTTP 403 "
+	    "AccessDenied): nobody signs (sign = no): sign, or let a policy "
+	    "of the bucket grant everybody s3:GetObject");
+	reply.asked = RETRY_LIST;
+	check_text(&reply, "the public may not list bucket 'photos' (HTTP 403 "
+	    "AccessDenied): nobody signs (sign = no): sign, or let a policy "
+	    "of the bucket grant everybody s3:ListBucket on it");
+}
+
 static void a_proxy_that_refuses_is_told_from_the_server(void **state)
 {
 	struct retry_reply reply = make_reply(RETRY_GET, RETRY_PROXY, 403, "");
 
 	(void)state;
-	check_text(&reply, "the proxy refuses to connect to 127.0.0.1:9000 "
-	    "(HTTP 403): have it allowed there, or name it in no_proxy");
+	reply.proxy = "10.0.0.1:3128";
+	reply.proxy_variable = "https_proxy";
+	check_text(&reply, "the proxy 10.0.0.1:3128 refuses to connect to "
+	    "127.0.0.1:9000 (HTTP 403): have it allowed there, or name the "
+	    "server in no_proxy");
 	reply.status = 504;
-	check_text(&reply, "the proxy does not connect to 127.0.0.1:9000 "
-	    "(HTTP 504): check the endpoint and the proxy, or name it in "
-	    "no_proxy");
+	check_text(&reply, "the proxy 10.0.0.1:3128 does not connect to "
+	    "127.0.0.1:9000 (HTTP 504): check the endpoint and the proxy "
+	    "(https_proxy), or name the server in no_proxy");
+	reply.status = 0;
+	check_text(&reply, "the proxy 10.0.0.1:3128 does not connect to "
+	    "127.0.0.1:9000 (what libcurl says): check the endpoint and the "
+	    "proxy (https_proxy), or name the server in no_proxy");
 	reply.status = 407;
-	check_text(&reply, "the proxy wants credentials (HTTP 407): put them "
-	    "into http_proxy and https_proxy, as "
+	check_text(&reply, "the proxy 10.0.0.1:3128 wants credentials (HTTP "
+	    "407): put them into https_proxy, as "
+	    "http://USER:PASSWORD@HOST:PORT");
+	reply = make_reply(RETRY_GET, 0, 407, "");
+	check_text(&reply, "the proxy in between wants credentials (HTTP "
+	    "407): put them into http_proxy and https_proxy, as "
 	    "http://USER:PASSWORD@HOST:PORT");
 }
 
@@ -524,6 +553,8 @@ int main(void)
 		cmocka_unit_test(a_condition_may_be_rejected),
 		cmocka_unit_test(a_message_says_what_failed_and_what_to_do),
 		cmocka_unit_test(a_certificate_is_refused_for_its_own_reason),
+		cmocka_unit_test(
+		    who_does_not_sign_has_no_credentials_to_blame),
 		cmocka_unit_test(a_proxy_that_refuses_is_told_from_the_server),
 		cmocka_unit_test(without_a_remedy_the_server_has_the_word),
 		cmocka_unit_test(
