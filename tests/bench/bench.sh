@@ -17,7 +17,7 @@
 set -u
 bin=${S3SYNC_BIN:-$PWD}
 runs=${RUNS:-3}
-others=${OTHERS-rclone s5cmd aws}
+read -ra others <<<"${OTHERS-rclone s5cmd aws}"
 work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/s3sync-bench.XXXXXX")
 export AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret
 unset AWS_CA_BUNDLE AWS_ENDPOINT_URL AWS_PROFILE AWS_SESSION_TOKEN
@@ -171,8 +171,8 @@ bench_small() {
 	remote=s3://bench/ours/ state=$work/up.db
 	ours
 	row s3sync "$files"
-	for tool in $others; do
-		! have $tool || { small_up $tool && row $tool "$files"; }
+	for tool in "${others[@]}"; do
+		! have "$tool" || { small_up "$tool" && row "$tool" "$files"; }
 	done
 	echo " down"
 	root=$work/down state=$work/down.db
@@ -180,8 +180,8 @@ bench_small() {
 	ours
 	row s3sync "$files"
 	diff -r -x .s3sync "$work/up" "$work/down" || exit 1
-	for tool in $others; do
-		! have $tool || { small_down $tool && row $tool "$files"; }
+	for tool in "${others[@]}"; do
+		! have "$tool" || { small_down "$tool" && row "$tool" "$files"; }
 	done
 	rm -rf "$work/up" "$work"/down*
 }
@@ -304,9 +304,9 @@ large_case() {
 		    large_ratio "curl with its payload signed" "${signed[@]}"
 		[ "$direction" = up ] ||
 		    diff -r -x .s3sync "$work/ours" "$work/s3sync" || exit 1
-		for tool in $others; do
-			! have $tool || { large_by $tool $direction "$count" &&
-			    large_row $tool; }
+		for tool in "${others[@]}"; do
+			! have "$tool" || { large_by "$tool" $direction "$count" &&
+			    large_row "$tool"; }
 		done
 	done
 	rm -rf "$work"/{src,ours,s3sync,curl,rclone,aws,s5cmd}
@@ -367,11 +367,15 @@ bench_link() {
 	for rate in ${LINKS:-1gbit 2500mbit}; do
 		echo "== loopback shaped to $rate"
 		OTHERS='' BENCH_ENDPOINT='' LARGE_MIB=${LARGE_MIB:-1024} \
-		    unshare -n bash -c 'ip link set lo up &&
-		    tc qdisc add dev lo root tbf rate "$1" burst 1mb \
-		        latency 50ms && exec bash "$2" large' - "$rate" "$0"
+		    unshare -n bash -c "shaped $rate '$0'"
 	done
 }
+shaped() { # RATE SCRIPT
+	ip link set lo up &&
+	    tc qdisc add dev lo root tbf rate "$1" burst 1mb latency 50ms &&
+	    exec bash "$2" large
+}
+export -f shaped
 
 # Connections with the CAs of the system, as users have them, and ours.
 bench_tls() {
