@@ -227,6 +227,8 @@ struct s3_put {
 	 * where nothing else tells it what to expect, or where it insists. */
 	const unsigned char *md5;
 	const unsigned char *checksum; /* for the server to check; NULL: none */
+	bool is_trial; /* does the server refuse a body that is not the announced
+	                * one? Then it is not sent again */
 	/* A conditional PUT carries a token of its own, so that when a reply was
 	 * lost and the next attempt finds the key taken, one HEAD tells whether
 	 * it is by us. */

@@ -6,7 +6,7 @@
  * key that never was: where that is refused, nothing could be cleaned up
  * again, and nothing is made. Its keys are recorded before they are made, so
  * that what a killed probe leaves is removed by the next cycle; no other key
- * is ever touched. About 19 small requests, once in 30 days.
+ * is ever touched. About 18 small requests, once in 30 days.
  *
  * The one thing that may be left is an upload in parts, without any part,
  * that was begun in the very moment of the kill. In a bucket that keeps

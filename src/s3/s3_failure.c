@@ -252,6 +252,11 @@ static int failures(const struct request *r)
 	return r->attempts - r->throttled - r->excused;
 }
 
+static bool is_trial(const struct request *r)
+{
+	return s3_operation_kind(r) == S3_KIND_PUT && r->ask.put.is_trial;
+}
+
 /* Is the wait worth it, and is there an attempt left? To be told to come
  * later may happen twice as often. */
 static bool may_try_again(const struct slot *slot,
@@ -263,7 +268,7 @@ static bool may_try_again(const struct slot *slot,
 	if (rule->class == RETRY_THROTTLE)
 		return r->throttled <= 2 * (limit - 1);
 	if (rule->attempts > 0 && rule->attempts < limit)
-		limit = rule->attempts;
+		limit = is_trial(r) ? 1 : rule->attempts;
 	if (slot->s3->quota.served_ns == 0 && rule->first_attempts > 0 &&
 	    rule->first_attempts < limit)
 		limit = rule->first_attempts;

@@ -178,6 +178,7 @@ static enum s3_outcome send_body(struct probe *p, enum attempt how,
 		p->content.sha256[0] ^= 1;
 		put.sha256 = p->content.sha256;
 		put.md5 = put.checksum = NULL;
+		put.is_trial = true;
 	}
 	b->ops->put(b, &put);
 	return answer(p);

@@ -132,7 +132,7 @@ is "nor does a cycle that adopts" "0 0" "$(asked PUT) $(asked DELETE)"
 new_files 1
 asked_reset
 sync_ A
-is "the first write does, with nineteen requests" "19 21" \
+is "the first write does, with eighteen requests" "18 20" \
     "$(asked_probe) $(asked total)"
 expect_no_text err "warning" "of which nobody hears where all is honoured"
 forget
