@@ -112,13 +112,16 @@ static void free_bent(void *arg)
 static ssize_t copy_bytes(const struct bent_body *b, int64_t from, char *out,
     int64_t most)
 {
-	const unsigned char *bytes = (const unsigned char *)b->text + from;
-	int64_t n = most;
+	const unsigned char *bytes;
+	int64_t n;
 
 	if (b->fd >= 0)
 		return pread(b->fd, out, (size_t)most, from);
-	if (b->object)
-		n = (int64_t)object_bytes(b->object, from, &bytes);
+	if (!b->object) {
+		memcpy(out, b->text + from, (size_t)most);
+		return (ssize_t)most;
+	}
+	n = (int64_t)object_bytes(b->object, from, &bytes);
 	if (n > most)
 		n = most;
 	memcpy(out, bytes, (size_t)n);
