@@ -48,6 +48,11 @@ is "transfers nothing and adopts all" "0|0|$((2 * count + 24))|0|0" "$(query A "
 agree "and knows everything again" A
 quiet "and is quiet" A
 
+if ! own_server; then
+	tap_end
+	exit
+fi
+
 # ---- where few files may be open --------------------------------------------
 
 # limited SOFT:HARD: what the programs may have open from here on.
