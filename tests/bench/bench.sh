@@ -206,28 +206,34 @@ small_down() {
 	esac
 }
 
-# all_by_curl up|signed-up|down COUNT: as many transfers at once; up with an
-# unsigned payload, which nothing checks, or with its SHA-256, as s3sync sends
-# it. What comes down is brought to the disk, as s3sync does.
+# all_by_curl up|hashed-up|down|hashed-down COUNT: as many transfers at once. Up
+# with an unsigned payload, which nothing checks, or with its SHA-256, as s3sync
+# sends it. What comes down is brought to the disk, as s3sync does, and hashed
+# with MD5, or not.
 all_by_curl() {
 	local i pid pids=()
 	for i in $(seq "$2"); do
-		if [ "$1" != down ]; then
-			upload_by_curl "$1" "$i" &
-		else
-			curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
-			    --user testkey:testsecret \
-			    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-			    -o "$work/curl/f$i" "$endpoint/bench/curl/f$i" &
-		fi
+		case $1 in
+		*up) upload_by_curl "$1" "$i" & ;;
+		*down) download_by_curl "$1" "$i" & ;;
+		esac
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
 		wait "$pid" || return
 	done
-	[ "$1" != down ] || sync "$work"/curl/*
+	case $1 in
+	*down) sync "$work"/curl/* ;;
+	esac
 }
-upload_by_curl() { # up|signed-up NUMBER
+download_by_curl() { # down|hashed-down NUMBER
+	curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 \
+	    --user testkey:testsecret \
+	    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+	    -o "$work/curl/f$2" "$endpoint/bench/curl/f$2" || return
+	[ "$1" = down ] || openssl md5 "$work/curl/f$2"
+}
+upload_by_curl() { # up|hashed-up NUMBER
 	local payload=UNSIGNED-PAYLOAD
 	[ "$1" = up ] ||
 	    payload=$(openssl sha256 -r "$work/src/f$2" | cut -d' ' -f1)
@@ -236,10 +242,10 @@ upload_by_curl() { # up|signed-up NUMBER
 	    -H "x-amz-content-sha256: $payload" \
 	    -T "$work/src/f$2" "$endpoint/bench/curl/f$2"
 }
-export -f all_by_curl upload_by_curl
+export -f all_by_curl upload_by_curl download_by_curl
 
-# large_by TOOL up|signed-up|down COUNT: into bench/TOOL, from there to
-# $work/TOOL.
+# large_by TOOL up|down|hashed-up|hashed-down COUNT: into bench/TOOL, from there
+# to $work/TOOL.
 large_by() {
 	local tool=$1 direction=$2
 	mkdir -p "$work/$tool"
@@ -277,7 +283,7 @@ large_by() {
 
 # large_case COUNT MIB: rows for each tool; ours against curl by the median.
 large_case() {
-	local count=$1 mib=$2 direction tool i mine theirs signed gib
+	local count=$1 mib=$2 direction tool i mine theirs hashed gib
 	gib=$(calc "$count * $mib / 1024" %.3f)
 	rm -rf "$work/src"
 	mkdir "$work/src"
@@ -285,7 +291,7 @@ large_case() {
 		head -c $((mib << 20)) /dev/urandom >"$work/src/f$i"
 	done
 	for direction in up down; do
-		mine=() theirs=() signed=()
+		mine=() theirs=() hashed=()
 		for i in $(seq "$runs"); do
 			[ "$direction" = down ] || clear_bucket
 			rm -rf "$work/s3sync" "$work/curl"
@@ -295,13 +301,12 @@ large_case() {
 			large_by curl $direction "$count"
 			theirs+=("$wall")
 			[ "$i" != 1 ] || large_row curl
-			[ "$direction" = up ] || continue
-			large_by curl signed-up "$count"
-			signed+=("$wall")
+			rm -rf "$work/curl"
+			large_by curl hashed-$direction "$count"
+			hashed+=("$wall")
 		done
 		large_ratio curl "${theirs[@]}"
-		[ "$direction" = down ] ||
-		    large_ratio "curl with its payload signed" "${signed[@]}"
+		large_ratio "curl that hashes, too" "${hashed[@]}"
 		[ "$direction" = up ] ||
 		    diff -r -x .s3sync "$work/ours" "$work/s3sync" || exit 1
 		for tool in "${others[@]}"; do
