@@ -55,11 +55,20 @@ def environment(variables):
             **variables}
 
 
+class Session(botocore.session.Session):
+    """Of which botocore before 1.31 can be told where STS is, too."""
+
+    def create_client(self, service_name, *args, **kwargs):
+        if service_name == "sts":
+            kwargs.setdefault("endpoint_url", ENDPOINT + "/_identity/sts")
+        return super().create_client(service_name, *args, **kwargs)
+
+
 def by_botocore(variables, profile):
     os.environ.clear()
     os.environ.update(environment(variables))
     try:
-        found = botocore.session.Session(profile=profile).get_credentials()
+        found = Session(profile=profile).get_credentials()
         frozen = found and found.get_frozen_credentials()
     except Exception as error:  # of many kinds: each is "does not work"
         print("#", type(error).__name__, str(error).replace("\n", " "))
